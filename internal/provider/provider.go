@@ -1,0 +1,79 @@
+// Package provider turns a profile into what signs its requests.
+//
+// A provider does one thing: it hands out signed requests. The engine in
+// internal/transfer moves the bytes and never sees a provider.
+package provider
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+// Provider takes an upload from its start to its end. All methods may be
+// called from several goroutines.
+type Provider interface {
+	// Start makes a ticket. Its parts tile the file; for a stream of unknown
+	// length it is a multipart ticket without parts.
+	Start(ctx context.Context, spec object.Spec) (*ticket.Ticket, error)
+	// Sign returns the request that sends part. A checksum, where the sender
+	// knows it, is of the part's bytes; it may be nil.
+	Sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error)
+	// Finish makes the object of the receipts and checks what was stored.
+	// It may be called again after an answer that was lost.
+	Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, error)
+	// Abort gives an upload up; one that is already gone is no error.
+	Abort(ctx context.Context, t *ticket.Ticket) error
+}
+
+// PartLister is a provider that knows which parts have arrived.
+type PartLister interface {
+	// ListParts returns a receipt for every part that the store holds.
+	ListParts(ctx context.Context, t *ticket.Ticket) ([]ticket.Receipt, error)
+}
+
+// Lister is a provider that can list.
+type Lister interface {
+	// List yields the objects whose path starts with prefix, and common
+	// prefixes ending in a slash unless recursive. It stops at the first error.
+	List(ctx context.Context, prefix string, recursive bool) iter.Seq2[object.Object, error]
+}
+
+// Stater is a provider that can tell what it knows of an object.
+type Stater interface {
+	Stat(ctx context.Context, path, versionID string) (*object.Object, error)
+}
+
+// Getter is a provider that hands out signed GET requests.
+type Getter interface {
+	// SignGet returns a GET that the engine may send with a Range and an If-Match.
+	SignGet(ctx context.Context, path, versionID string, expires time.Duration) (*ticket.Request, error)
+}
+
+// Remover is a provider that can remove.
+type Remover interface {
+	// Remove removes the objects at paths and yields each path with its
+	// outcome. A missing one is no error.
+	Remove(ctx context.Context, paths iter.Seq[string]) iter.Seq2[string, error]
+}
+
+// UploadLister is a provider that knows its unfinished uploads.
+type UploadLister interface {
+	ListUploads(ctx context.Context, prefix string) iter.Seq2[object.Upload, error]
+	AbortUpload(ctx context.Context, u object.Upload) error
+}
+
+// BucketLister is a provider of an account with buckets.
+type BucketLister interface {
+	ListBuckets(ctx context.Context) iter.Seq2[object.Bucket, error]
+}
+
+// CORSKeeper is a provider whose bucket has CORS rules.
+type CORSKeeper interface {
+	CORS(ctx context.Context) ([]object.CORSRule, error)
+	// SetCORS replaces the rules; nil rules are the default ones of the provider.
+	SetCORS(ctx context.Context, rules []object.CORSRule) error
+}
