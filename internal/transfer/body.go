@@ -1,0 +1,100 @@
+package transfer
+
+import (
+	"context"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+)
+
+// burst is how many bytes pass at a time under a rate limit.
+const burst = 64 << 10
+
+// counter counts the bytes of one try, for the watchdog and for everybody's total.
+type counter struct {
+	sent  atomic.Int64
+	total *atomic.Int64
+}
+
+func (c *counter) add(n int64) {
+	c.sent.Add(n)
+	c.total.Add(n)
+}
+
+// giveBack takes what a failed try had counted out of the total.
+func (c *counter) giveBack() { c.total.Add(-c.sent.Swap(0)) }
+
+// body is one part on its way: it ends at the part's end, counts what passes,
+// and fails if the source ends before.
+type body struct {
+	ctx     context.Context
+	src     io.Reader
+	left    int64
+	counter *counter
+	limiter *rate.Limiter
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func newBody(ctx context.Context, src io.Reader, size int64, c *counter, l *rate.Limiter) *body {
+	return &body{ctx: ctx, src: src, left: size, counter: c, limiter: l, closed: make(chan struct{})}
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), b.left)]
+	if b.limiter != nil {
+		p = p[:min(len(p), burst)]
+		if err := b.limiter.WaitN(b.ctx, len(p)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.src.Read(p)
+	b.Count(int64(n))
+	if err == io.EOF && b.left > 0 {
+		err = errShrunk
+	}
+	return n, err
+}
+
+// Count takes n bytes as passed without having gone through Read.
+func (b *body) Count(n int64) {
+	b.left -= n
+	b.counter.add(n)
+}
+
+// Close says that net/http has let go of the source. It may be called twice.
+func (b *body) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return nil
+}
+
+// Closed is closed when the body is: until then net/http may still be reading,
+// also after it gave an answer or an error, and the source must be left alone.
+func (b *body) Closed() <-chan struct{} { return b.closed }
+
+var errShrunk = fault.New(fault.Integrity, "the file became shorter while it was read")
+
+// fileBody is a body that the kernel can send by itself: see wire.Section.
+type fileBody struct {
+	*body
+	file *os.File
+}
+
+// Plain returns the file from where it stands, uncounted.
+func (b *fileBody) Plain() io.Reader { return plainFile{b.file} }
+
+// plainFile has the two methods that net wants of a sendfile(2) source and
+// lacks WriteTo, by which io.Copy would take another way.
+type plainFile struct{ file *os.File }
+
+func (p plainFile) Read(b []byte) (int, error)            { return p.file.Read(b) }
+func (p plainFile) SyscallConn() (syscall.RawConn, error) { return p.file.SyscallConn() }

@@ -1,0 +1,100 @@
+// Package transfer moves bytes: it sends the sections of a file or a stream
+// with requests that somebody else signed, and receives objects the same way.
+//
+// It knows HTTP and what S3 answers, and nothing of providers or terminals.
+package transfer
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+// The engine's defaults.
+const (
+	DefaultConcurrency = 8
+	DefaultRetries     = 5
+	// defaultStall is how long a request may make no progress while its body is sent.
+	defaultStall = 30 * time.Second
+	// defaultAnswer is how long the store may take to answer after the last
+	// byte was handed to the kernel, which may still hold a few MiB of it.
+	defaultAnswer = 2 * time.Minute
+)
+
+// Options are what a person may change about an engine.
+type Options struct {
+	Concurrency int        // requests at a time, over all files; 0 is DefaultConcurrency
+	Retries     int        // further tries of one request; negative is none
+	Limit       rate.Limit // bytes a second over all requests; 0 is no limit
+	NoVerify    bool       // do not compare ETags
+	Stall       time.Duration
+	Answer      time.Duration
+	// Moved counts the bytes handed over. It goes down when a try failed.
+	Moved *atomic.Int64
+	// OnRetry is told of each request that is about to be tried again.
+	OnRetry func(Retry)
+}
+
+// Retry is a request that is about to be tried again.
+type Retry struct {
+	Part int
+	Try  int // the one that failed, from 1
+	Wait time.Duration
+	Err  error
+}
+
+// Engine sends and receives, with one bound on the requests at a time for all
+// that is going on. It may be used by several goroutines.
+type Engine struct {
+	client  *http.Client
+	options Options
+	limiter *rate.Limiter
+	slots   chan struct{}
+}
+
+// New returns an engine that sends with client.
+func New(client *http.Client, o Options) *Engine {
+	if o.Concurrency <= 0 {
+		o.Concurrency = DefaultConcurrency
+	}
+	if o.Stall <= 0 {
+		o.Stall = defaultStall
+	}
+	if o.Answer <= 0 {
+		o.Answer = defaultAnswer
+	}
+	if o.Moved == nil {
+		o.Moved = new(atomic.Int64)
+	}
+	if o.OnRetry == nil {
+		o.OnRetry = func(Retry) {}
+	}
+	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency)}
+	if o.Limit > 0 {
+		e.limiter = rate.NewLimiter(o.Limit, burst)
+	}
+	return e
+}
+
+// Concurrency returns how many requests the engine has under way at the most.
+func (e *Engine) Concurrency() int { return e.options.Concurrency }
+
+// SignFunc returns the request that sends a part whose checksum is sum; sum is
+// nil if the upload has no algorithm.
+type SignFunc func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error)
+
+func (e *Engine) acquire(ctx context.Context) error {
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (e *Engine) release() { <-e.slots }

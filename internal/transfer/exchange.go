@@ -1,0 +1,113 @@
+package transfer
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/wire"
+)
+
+// maxAnswer bounds in bytes what is read of an answer to a PUT or POST.
+const maxAnswer = 1 << 20
+
+// exchange sends one section with a signed request, once, and returns the
+// header of a 2xx answer. Any other answer is a *refusal. When it returns,
+// nobody reads from the section any more.
+func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, section Section, size int64) (http.Header, error) {
+	if err := signed.Validate(); err != nil {
+		return nil, fault.New(fault.Usage, "%w", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	count := &counter{total: e.options.Moved}
+
+	content, err := section.body(ctx, count, e.limiter)
+	if err != nil {
+		return nil, err
+	}
+	request, err := newRequest(ctx, t, signed, content, size)
+	if err != nil {
+		return nil, err
+	}
+	stop := e.watch(count, size, cancel)
+	header, err := e.do(request, signed)
+	stop()
+	if err != nil {
+		cancel(err) // does nothing if the watchdog or the caller was first
+		err = context.Cause(ctx)
+	}
+	<-content.Closed()
+	if err != nil {
+		count.giveBack()
+	}
+	return header, err
+}
+
+// do sends the request and reads the answer to its end, so that the connection
+// is used again.
+func (e *Engine) do(request *http.Request, signed *ticket.Request) (http.Header, error) {
+	response, err := e.client.Do(request)
+	if err != nil {
+		return nil, wire.Fault(err, "")
+	}
+	text, err := wire.ReadBody(response, maxAnswer)
+	if response.StatusCode/100 != 2 {
+		return nil, newRefusal(response, text, signed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return response.Header, nil
+}
+
+// newRequest turns a signed request into one of net/http, with exactly the
+// headers that were signed.
+func newRequest(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, content requestBody, size int64) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, http.NoBody)
+	if err != nil {
+		_ = content.Close()
+		return nil, fault.New(fault.Usage, "the signed URL cannot be read")
+	}
+	for name, value := range signed.Header {
+		request.Header.Set(name, value)
+	}
+	switch {
+	case t.Method == ticket.Post:
+		request.Body, request.ContentLength = form(signed, t.File, content, size)
+		request.Header.Set("Content-Type", formType(signed))
+	case size == 0:
+		// A body of a known length 0 must be NoBody, or net/http sends it chunked.
+		_ = content.Close()
+	default:
+		request.Body, request.ContentLength = content, size
+	}
+	return request, nil
+}
+
+// watch cancels the request when it stands still: when nothing of the body
+// passes for options.Stall, or no answer comes for options.Answer after its
+// end. What is slow but moves is left alone.
+func (e *Engine) watch(count *counter, size int64, cancel context.CancelCauseFunc) (stop func()) {
+	const look = 10 // times in a limit, so that it is kept to a tenth
+	seen, since := int64(0), time.Now()
+	var timer *time.Timer
+	period := max(min(e.options.Stall, e.options.Answer)/look, time.Millisecond)
+	timer = time.AfterFunc(period, func() {
+		now := count.sent.Load()
+		limit, what := e.options.Stall, "no progress"
+		if now >= size {
+			limit, what = e.options.Answer, "no answer"
+		}
+		if now != seen {
+			seen, since = now, time.Now()
+		} else if time.Since(since) > limit {
+			cancel(fault.New(fault.Temporary, "%s for %s", what, limit))
+			return
+		}
+		timer.Reset(period)
+	})
+	return func() { timer.Stop() }
+}

@@ -1,0 +1,72 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/hoist-cli/hoist/internal/checksum"
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+// errDamaged is a part that the store has otherwise than it was sent.
+var errDamaged = errors.New("the store holds other bytes than were sent")
+
+// receipt makes the receipt of a part from the store's answer, after comparing
+// what the store says it holds with what was sent.
+//
+// A checksum in a signed header was verified by the store, which also repeats
+// a checksum that it knows. Only where it did neither is the ETag compared
+// with the part's MD5: a second pass over the section, which is the slow one.
+func (e *Engine) receipt(part ticket.Part, answer http.Header, signed *ticket.Request, have sums, section Section) (ticket.Receipt, error) {
+	r := ticket.Receipt{
+		Number: part.Number, Size: part.Size,
+		ETag:      strings.Trim(answer.Get("ETag"), `"`),
+		Checksum:  have.of(checksum.CRC64NVME),
+		VersionID: answer.Get("x-amz-version-id"),
+	}
+	for _, sum := range have {
+		said := answer.Get(checksum.Header(sum.Algorithm))
+		if said != "" && said != sum.Value {
+			return r, damaged(part, sum.Algorithm)
+		}
+		if said != "" {
+			return r, nil
+		}
+		if _, sent := header(signed, checksum.Header(sum.Algorithm)); sent {
+			return r, nil
+		}
+	}
+	if e.options.NoVerify || !isMD5(r.ETag, answer) {
+		return r, nil
+	}
+	sum, err := sumOf(section, checksum.MD5)
+	if err != nil {
+		return r, err
+	}
+	if checksum.Hex(sum) != strings.ToLower(r.ETag) {
+		return r, damaged(part, "ETag")
+	}
+	return r, nil
+}
+
+func damaged(part ticket.Part, what string) error {
+	return &fault.Error{
+		Kind: fault.Integrity, Message: fmt.Sprintf("part %d (%s)", part.Number, what), Err: errDamaged,
+		Hint: "if the store's ETags are not MD5s, --no-verify leaves this check out",
+	}
+}
+
+// isMD5 says whether an ETag is the MD5 of what was stored: 32 hexadecimal
+// digits, and neither SSE-KMS nor SSE-C, whose ETags only look alike.
+func isMD5(etag string, answer http.Header) bool {
+	if sse := answer.Get("x-amz-server-side-encryption"); sse != "" && sse != "AES256" {
+		return false
+	}
+	if answer.Get("x-amz-server-side-encryption-customer-algorithm") != "" {
+		return false
+	}
+	return len(etag) == 32 && strings.Trim(strings.ToLower(etag), "0123456789abcdef") == ""
+}

@@ -1,0 +1,179 @@
+package transfer
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hoist-cli/hoist/internal/checksum"
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+// Upload is a ticket and what it takes to send its parts.
+type Upload struct {
+	// Ticket is the upload; Send adds the receipts to it.
+	Ticket *ticket.Ticket
+	// Sign signs a part that has no request, and signs one again whose
+	// request expired. It is nil where nobody holds the keys.
+	Sign SignFunc
+	// Algorithm is of the checksum that Sign takes and that the store then
+	// verifies; "" if Sign takes none.
+	Algorithm string
+	// Keep is told of each receipt, by one goroutine at a time; what it
+	// returns ends the upload. It may be nil.
+	Keep func(ticket.Receipt) error
+
+	mu sync.Mutex
+}
+
+// Send sends every part of u that has no receipt yet.
+func (e *Engine) Send(ctx context.Context, u *Upload, src Source) error {
+	if len(u.Ticket.Parts) == 1 && len(u.Ticket.Receipts) == 0 {
+		if err := e.acquire(ctx); err != nil {
+			return err
+		}
+		defer e.release()
+		return e.sendFrom(ctx, u, u.Ticket.Parts[0], src)
+	}
+	have := make(map[int]bool, len(u.Ticket.Receipts))
+	for _, r := range u.Ticket.Receipts {
+		have[r.Number] = true
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	for _, part := range u.Ticket.Parts {
+		if have[part.Number] {
+			continue
+		}
+		if err := e.acquire(ctx); err != nil {
+			break
+		}
+		parts.Go(func() error {
+			defer e.release()
+			return e.sendFrom(ctx, u, part, src)
+		})
+	}
+	if err := parts.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src Source) error {
+	section, err := src.Section(part.Offset, part.Size)
+	if err != nil {
+		return err
+	}
+	defer section.Close()
+	return e.sendPart(ctx, u, part, section)
+}
+
+// sendPart sends one part until the store has it, and keeps the receipt.
+func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, section Section) error {
+	sums, err := digest(section, u.Algorithm)
+	if err != nil {
+		return err
+	}
+	request := part.Request
+	if request != nil {
+		if err := promised(request, section); err != nil {
+			return fmt.Errorf("part %d: %w", part.Number, err)
+		}
+	}
+	var receipt ticket.Receipt
+	err = e.retry(ctx, part.Number, func() error {
+		if request == nil {
+			if u.Sign == nil {
+				return fault.WithHint(fault.New(fault.Usage, "part %d of the ticket is not signed", part.Number),
+					"presign it without --lazy, or with --eager for an API")
+			}
+			signed, err := u.Sign(ctx, part, sums.of(u.Algorithm))
+			if err != nil {
+				return fault.At(fault.Sign, err)
+			}
+			request = signed
+		}
+		answer, err := e.exchange(ctx, u.Ticket, request, section, part.Size)
+		if err != nil {
+			if u.Sign != nil && errors.As(err, new(*refusal)) {
+				request = nil // whatever the store disliked of it, a new signature cures or a second refusal confirms
+			}
+			return err
+		}
+		receipt, err = e.receipt(part, answer, request, sums, section)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.Ticket.AddReceipt(receipt)
+	if u.Keep == nil {
+		return nil
+	}
+	return u.Keep(receipt)
+}
+
+// sums holds a section's checksums.
+type sums []*ticket.Checksum
+
+func (s sums) of(algorithm string) *ticket.Checksum {
+	for _, sum := range s {
+		if sum.Algorithm == algorithm {
+			return sum
+		}
+	}
+	return nil
+}
+
+// digest computes the section's CRC64NVME, which costs next to nothing and
+// goes into every receipt, and the checksum of the algorithm asked for.
+func digest(section Section, algorithm string) (sums, error) {
+	wanted := []string{checksum.CRC64NVME}
+	if algorithm != "" && algorithm != checksum.CRC64NVME {
+		wanted = append(wanted, algorithm)
+	}
+	out := make(sums, 0, len(wanted))
+	for _, name := range wanted {
+		sum, err := sumOf(section, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sum)
+	}
+	return out, nil
+}
+
+func sumOf(section Section, algorithm string) (*ticket.Checksum, error) {
+	r, err := section.Reader()
+	if err != nil {
+		return nil, err
+	}
+	sum, _, err := checksum.Of(r, algorithm)
+	return sum, err
+}
+
+// promised refuses to send a section that is not the one whose checksum was
+// signed: the store would refuse it too, but only after all of it.
+func promised(request *ticket.Request, section Section) error {
+	for name, value := range request.Header {
+		for _, algorithm := range append(checksum.Algorithms(), checksum.MD5) {
+			if !equalHeader(name, checksum.Header(algorithm)) {
+				continue
+			}
+			sum, err := sumOf(section, algorithm)
+			if err != nil {
+				return err
+			}
+			if subtle.ConstantTimeCompare([]byte(sum.Value), []byte(value)) != 1 {
+				return fault.New(fault.Integrity, "the %s checksum that was signed is not the file's", algorithm)
+			}
+		}
+	}
+	return nil
+}
