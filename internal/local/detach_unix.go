@@ -1,0 +1,11 @@
+//go:build unix
+
+package local
+
+import "syscall"
+
+// detached gives the child a session of its own: the terminal's Ctrl-C must
+// not end it, since its users then still have uploads to abort.
+func detached() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true}
+}
