@@ -93,7 +93,7 @@ func tunnelled(_ context.Context, _ *url.URL, connect *http.Request, resp *http.
 	return &fault.Error{
 		Kind: KindOf(resp.StatusCode),
 		Hint: "check the proxy and its user in HTTPS_PROXY, or name the host in NO_PROXY",
-		Err:  fmt.Errorf("the proxy refuses to connect to %s (HTTP status %d)", connect.URL.Host, resp.StatusCode),
+		Err:  fmt.Errorf("the proxy refuses to connect to %s (HTTP status %d)", connect.Host, resp.StatusCode),
 	}
 }
 
