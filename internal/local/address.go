@@ -17,6 +17,7 @@ import (
 
 // address is where a child serves and how to sign for it. It is a secret.
 type address struct {
+	PID             int    `json:"pid"`
 	Endpoint        string `json:"endpoint"`
 	AccessKeyID     string `json:"access_key_id"`
 	SecretAccessKey string `json:"secret_access_key"`

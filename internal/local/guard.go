@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -48,7 +49,7 @@ type wholeReader struct {
 func (r *wholeReader) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	r.left -= int64(n)
-	if r.left > 0 && (err == io.EOF || err == io.ErrUnexpectedEOF) {
+	if r.left > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
 	}
 	return n, err

@@ -19,6 +19,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,7 @@ func open(ctx context.Context, root string) (_ *Store, err error) {
 // reach returns the address of the serving child, and starts one if there is
 // none. The caller holds start.lock, and users.lock shared.
 func reach(ctx context.Context, l layout) (address, error) {
+	var silent error
 	for {
 		serving, err := isLocked(l.serverLock())
 		if err != nil {
@@ -143,11 +145,13 @@ func reach(ctx context.Context, l layout) (address, error) {
 		if err == nil {
 			return addr, nil
 		}
+		if ctx.Err() == nil {
+			silent = err
+		}
 		select {
 		case <-ctx.Done():
-			return address{}, fault.WithHint(
-				fault.New(fault.Temporary, "%w: its server holds %s but does not answer: %w", context.Cause(ctx), filepath.Base(l.serverLock()), err),
-				"a server in another container or on another machine cannot be shared: give each its own root")
+			err := fault.New(fault.Temporary, "%w: something holds %s and does not answer: %w", context.Cause(ctx), l.serverLock(), cmp.Or(silent, err))
+			return address{}, fault.WithHint(err, "containers and machines cannot share a store: give each a root of its own")
 		case <-time.After(retryDelay):
 		}
 	}

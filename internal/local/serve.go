@@ -54,6 +54,7 @@ func Serve(ctx context.Context, root string) error {
 	parent := os.Stdout
 	os.Stdout = os.Stderr // versitygw greets there
 	defer parent.Close()
+	ownerOnly()
 
 	err := serve(ctx, layout{root}, func() error {
 		return errors.Join(report{Ready: true}.write(parent), parent.Close())
@@ -91,7 +92,7 @@ func serve(ctx context.Context, l layout, ready func() error) error {
 	}
 	defer be.Shutdown()
 
-	addr := address{AccessKeyID: accessKeyID, SecretAccessKey: rand.Text() + rand.Text()}
+	addr := address{PID: os.Getpid(), AccessKeyID: accessKeyID, SecretAccessKey: rand.Text() + rand.Text()}
 	srv, failed, err := listen(be, &addr)
 	if err != nil {
 		return err

@@ -15,3 +15,6 @@ func detached() *syscall.SysProcAttr {
 		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.DETACHED_PROCESS,
 	}
 }
+
+// ownerOnly does nothing: a new file's access is that of its folder.
+func ownerOnly() {}

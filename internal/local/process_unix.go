@@ -9,3 +9,7 @@ import "syscall"
 func detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true}
 }
+
+// ownerOnly makes all files that this process will make its user's alone:
+// versitygw sets the modes of objects, but not of its lock files and sidecars.
+func ownerOnly() { syscall.Umask(0o077) }

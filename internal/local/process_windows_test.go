@@ -1,0 +1,5 @@
+package local
+
+import "os/exec"
+
+func newGroup(*exec.Cmd) {}
