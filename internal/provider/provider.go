@@ -27,6 +27,17 @@ type Provider interface {
 	Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, error)
 	// Abort gives an upload up; one that is already gone is no error.
 	Abort(ctx context.Context, t *ticket.Ticket) error
+	// SignAll signs every part now, for a sender who cannot ask, and sets the
+	// ticket's Expires.
+	SignAll(ctx context.Context, t *ticket.Ticket) error
+	// PartChecksum returns the algorithm of the checksum that Sign takes for
+	// the parts of t, or "" if it takes none.
+	PartChecksum(t *ticket.Ticket) string
+	// Stateful says whether Start makes something at the other end, which can
+	// be gone on with and has to be finished or aborted.
+	Stateful(spec object.Spec) bool
+	// Address names the place that the provider's uploads belong to. It holds no secret.
+	Address() string
 }
 
 // PartLister is a provider that knows which parts have arrived.

@@ -14,7 +14,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
-// DefaultMemory bounds in bytes what the parts of a stream may hold of memory.
+// DefaultMemory bounds in bytes what the parts of a stream hold of memory.
 const DefaultMemory = 256 << 20
 
 // maxInMemory is the largest part in bytes that is held in memory; larger ones
@@ -23,7 +23,7 @@ const maxInMemory = 4 * ticket.DefaultPartSize
 
 // streamConcurrency bounds the parts of a stream that are under way: reading
 // is the limit, and each of them holds its bytes in memory.
-const streamConcurrency = 6
+const streamConcurrency = 4
 
 // Stream is an upload whose source can be read only once.
 type Stream struct {
@@ -34,95 +34,125 @@ type Stream struct {
 	End func() error
 }
 
+// piece is a part of a stream that was read.
+type piece struct {
+	part    ticket.Part
+	section Section
+	memory  int64 // bytes to give back to the bound
+	last    bool
+	err     error
+}
+
 // SendStream sends a stream of unknown length, adding the parts to the ticket
 // as it comes, or one of exactly the length that the ticket's parts have. The
 // last part is not sent before the stream has ended as it should.
+//
+// It returns as soon as the upload fails, also while the reader blocks: the
+// reader is a pipe, which its owner ends.
 func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 	planned := s.Ticket.Parts
-	s.Ticket.Parts = s.Ticket.Parts[:0:0]
-	memory := semaphore.NewWeighted(DefaultMemory)
+	s.Ticket.Parts = nil
+	held := semaphore.NewWeighted(DefaultMemory)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.SetLimit(min(e.options.Concurrency, streamConcurrency))
 
-	read := func() error {
-		next := newLookahead(s.Reader)
-		var offset int64
-		for number := 1; ; number++ {
-			size := ticket.StreamPartSize(number)
-			if len(planned) > 0 {
-				size = planned[number-1].Size
+	pieces := make(chan piece)
+	go s.read(ctx, planned, held, pieces)
+	for {
+		var p piece
+		select {
+		case p = <-pieces:
+		case <-ctx.Done():
+			p.err = context.Cause(ctx)
+		}
+		if p.err != nil {
+			if p.section != nil {
+				_ = p.section.Close()
 			}
-			if number > ticket.MaxParts {
-				return fault.WithHint(fault.New(fault.Usage, "the stream is longer than 10,000 parts hold"), "say how long it is: --size")
-			}
-			weight := min(size, maxInMemory)
-			if err := memory.Acquire(ctx, weight); err != nil {
-				return context.Cause(ctx)
-			}
-			section, n, err := next.section(size)
-			if err != nil {
-				memory.Release(weight)
+			parts.Go(func() error { return p.err })
+			return parts.Wait()
+		}
+		s.mu.Lock()
+		s.Ticket.Parts = append(s.Ticket.Parts, p.part)
+		s.mu.Unlock()
+		parts.Go(func() error {
+			defer held.Release(p.memory)
+			defer p.section.Close()
+			if err := e.acquire(ctx); err != nil {
 				return err
 			}
-			ended, err := next.ended()
-			if err == nil && len(planned) > 0 {
-				err = fits(planned, number, n, ended)
-			}
-			if err == nil && ended && s.End != nil {
-				err = s.End()
-			}
-			if err != nil {
-				memory.Release(weight)
-				return errors.Join(err, section.Close())
-			}
-			part := ticket.Part{Number: number, Offset: offset, Size: n}
-			if len(planned) > 0 {
-				part.Request = planned[number-1].Request
-			}
-			offset += n
-			s.mu.Lock()
-			s.Ticket.Parts = append(s.Ticket.Parts, part)
-			s.mu.Unlock()
-			parts.Go(func() error {
-				defer memory.Release(weight)
-				defer section.Close()
-				if err := e.acquire(ctx); err != nil {
-					return err
-				}
-				defer e.release()
-				return e.sendPart(ctx, s.Upload, part, section)
-			})
-			if ended {
-				s.mu.Lock()
-				s.Ticket.File.Size = offset
-				s.mu.Unlock()
-				return nil
-			}
+			defer e.release()
+			return e.sendPart(ctx, s.Upload, p.part, p.section)
+		})
+		if p.last {
+			s.Ticket.File.Size = p.part.Offset + p.part.Size
+			return parts.Wait()
 		}
-	}
-	// The reader may block for ever after a part has failed, so it must not be
-	// waited for: it is a pipe or a process that its owner ends.
-	done := make(chan error, 1)
-	go func() { done <- read() }()
-	select {
-	case err := <-done:
-		if sent := parts.Wait(); sent != nil && (err == nil || errors.Is(err, context.Canceled)) {
-			return sent
-		}
-		return err
-	case <-ctx.Done():
-		return errors.Join(parts.Wait(), context.Cause(ctx))
 	}
 }
 
-// fits says whether part number, with n bytes, is as it was planned.
-func fits(planned []ticket.Part, number int, n int64, ended bool) error {
+// read cuts the stream into pieces until it ends, fails, or ctx is done.
+func (s *Stream) read(ctx context.Context, planned []ticket.Part, held *semaphore.Weighted, pieces chan<- piece) {
+	in := &lookahead{r: s.Reader}
+	var offset int64
+	for number := 1; ; number++ {
+		size := ticket.StreamPartSize(number)
+		if len(planned) > 0 {
+			size = planned[number-1].Size
+		}
+		p := piece{memory: min(size, maxInMemory)}
+		if held.Acquire(ctx, p.memory) != nil {
+			return
+		}
+		p.part = ticket.Part{Number: number, Offset: offset}
+		p.section, p.part.Size, p.err = in.section(size)
+		if p.err == nil {
+			p.last, p.err = s.ends(in, planned, p.part)
+		}
+		if len(planned) > 0 {
+			p.part.Request = planned[number-1].Request
+		}
+		offset += p.part.Size
+		select {
+		case pieces <- p:
+		case <-ctx.Done():
+			if p.section != nil {
+				_ = p.section.Close()
+			}
+			return
+		}
+		if p.last || p.err != nil {
+			return
+		}
+	}
+}
+
+// ends says whether the stream has ended with this part, and whether that is
+// as it was announced and as its producer says.
+func (s *Stream) ends(in *lookahead, planned []ticket.Part, part ticket.Part) (bool, error) {
+	ended, err := in.ended()
+	switch {
+	case err != nil:
+		return false, err
+	case len(planned) > 0:
+		err = fits(planned, part, ended)
+	case !ended && part.Number == ticket.MaxParts:
+		err = fault.WithHint(fault.New(fault.Usage, "the stream is longer than 10,000 parts hold"), "say how long it is: --size")
+	}
+	if err == nil && ended && s.End != nil {
+		err = s.End()
+	}
+	return ended, err
+}
+
+// fits says whether the part that was read is the one that was planned.
+func fits(planned []ticket.Part, part ticket.Part, ended bool) error {
 	last := planned[len(planned)-1]
 	total := last.Offset + last.Size
 	switch {
-	case number < len(planned) && ended, n < planned[number-1].Size:
-		return fault.New(fault.Integrity, "the stream ended after %d bytes, %d were announced", planned[number-1].Offset+n, total)
-	case number == len(planned) && !ended:
+	case part.Size < planned[part.Number-1].Size, part.Number < len(planned) && ended:
+		return fault.New(fault.Integrity, "the stream ended after %d bytes, %d were announced", part.Offset+part.Size, total)
+	case part.Number == len(planned) && !ended:
 		return fault.New(fault.Integrity, "the stream is longer than the %d bytes that were announced", total)
 	}
 	return nil
@@ -132,11 +162,9 @@ func fits(planned []ticket.Part, number int, n int64, ended bool) error {
 type lookahead struct {
 	r    io.Reader
 	one  [1]byte
-	held bool
+	held bool // one is still to be read
 	end  bool
 }
-
-func newLookahead(r io.Reader) *lookahead { return &lookahead{r: r} }
 
 // Read gives back the byte that ended looked at, first.
 func (l *lookahead) Read(p []byte) (int, error) {

@@ -1,0 +1,100 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/mediatype"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/transfer"
+)
+
+// Stream is a source that can be read only once.
+type Stream struct {
+	Reader io.Reader
+	// Source is what messages and results call it, such as "-".
+	Source string
+	// End is called when the reader has ended; what it returns fails the
+	// upload before anything of it can be seen. It may be nil.
+	End func() error
+}
+
+// Stream uploads what in gives until it ends: spec.File.Size bytes exactly, or
+// any number if that is -1. It cannot be gone on with, so that an upload that
+// fails is given up.
+func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Result, error) {
+	began := time.Now()
+	if spec.PartSize == 0 && spec.File.Size < 0 {
+		spec.PartSize = ticket.DefaultPartSize
+	}
+	head, ended, err := readHead(ctx, in.Reader, headSize(spec))
+	if err != nil {
+		return nil, fault.At(fault.Plan, err)
+	}
+	if ended && spec.File.Size < 0 {
+		spec.File.Size = int64(len(head))
+	}
+	if spec.File.Type == "" {
+		if spec.File.Type, err = mediatype.OfContent(bytes.NewReader(head)); err != nil {
+			return nil, fault.At(fault.Plan, err)
+		}
+	}
+	t, err := u.Provider.Start(ctx, spec)
+	if err != nil {
+		return nil, fault.At(fault.Start, err)
+	}
+	stored, err := u.finishStream(ctx, t, &transfer.Stream{
+		Upload: u.transferOf(t, nil),
+		Reader: io.MultiReader(bytes.NewReader(head), in.Reader),
+		End:    in.End,
+	})
+	if err != nil {
+		if u.Provider.Stateful(spec) {
+			err = giveUp(ctx, u.Provider, t, err)
+		}
+		return nil, err
+	}
+	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
+}
+
+func (u *Uploader) finishStream(ctx context.Context, t *ticket.Ticket, s *transfer.Stream) (*object.Object, error) {
+	if err := u.Engine.SendStream(ctx, s); err != nil {
+		return nil, fault.At(fault.Send, err)
+	}
+	stored, err := u.Provider.Finish(ctx, t)
+	return stored, fault.At(fault.Finish, err)
+}
+
+// headSize is how much is read before the upload is started: enough to know
+// whether a stream of unknown length fits into one part, else enough to tell
+// its type.
+func headSize(spec object.Spec) int64 {
+	if spec.File.Size < 0 {
+		return spec.PartSize
+	}
+	return 3 << 10
+}
+
+// readHead reads the first n bytes, or all if there are fewer, without
+// outliving ctx: the reader may block as long as its producer likes.
+func readHead(ctx context.Context, r io.Reader, n int64) (head []byte, ended bool, err error) {
+	type result struct {
+		head []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		head, err := io.ReadAll(io.LimitReader(r, n))
+		read <- result{head, err}
+	}()
+	select {
+	case got := <-read:
+		return got.head, int64(len(got.head)) < n, got.err
+	case <-ctx.Done():
+		return nil, false, context.Cause(ctx)
+	}
+}

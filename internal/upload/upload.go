@@ -1,0 +1,173 @@
+// Package upload takes files and streams all the way: start, send, finish. It
+// goes on where an earlier run was interrupted, and leaves nothing behind that
+// nobody will finish.
+package upload
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/journal"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/provider"
+	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/transfer"
+)
+
+// abortTime bounds the giving up of an upload, which goes on after the command
+// was told to stop.
+const abortTime = 30 * time.Second
+
+// Uploader takes uploads through one provider. It may be used by several goroutines.
+type Uploader struct {
+	Provider provider.Provider
+	Engine   *transfer.Engine
+	// Journals is the folder that holds what is sent of unfinished uploads;
+	// "" keeps nothing, so that a failed upload is given up.
+	Journals string
+	// Found and Resumed are told of bytes that are to be sent, and of those
+	// among them that an earlier run had sent. They may be nil.
+	Found, Resumed func(bytes int64)
+	// Inform is told what a person may want to know. It may be nil.
+	Inform func(format string, args ...any)
+}
+
+// Result is an object that was stored.
+type Result struct {
+	object.Object
+	Source  string
+	Parts   int
+	Took    time.Duration
+	Resumed bool
+}
+
+// File uploads one file as spec says. The file must not change meanwhile.
+func (u *Uploader) File(ctx context.Context, file *transfer.File, spec object.Spec) (*Result, error) {
+	began := time.Now()
+	s := &session{Uploader: u, file: file, spec: spec}
+	if u.Journals != "" && u.Provider.Stateful(spec) {
+		if err := s.openJournal(ctx); err != nil {
+			return nil, err
+		}
+		defer s.journal.Close()
+	}
+	stored, err := s.run(ctx)
+	if err != nil && s.resumed && transfer.Gone(err) {
+		// The store has forgotten the upload since: nothing of it can be used.
+		s.ticket, s.resumed = nil, false
+		stored, err = s.run(ctx)
+	}
+	if err != nil {
+		return nil, s.ended(ctx, err)
+	}
+	return &Result{
+		Object: *stored, Source: file.Path, Parts: len(s.ticket.Parts),
+		Took: time.Since(began), Resumed: s.resumed,
+	}, nil
+}
+
+// session is the upload of one file.
+type session struct {
+	*Uploader
+	file    *transfer.File
+	spec    object.Spec
+	journal *journal.Journal // nil if nothing is kept
+	ticket  *ticket.Ticket   // nil until it is started
+	resumed bool
+}
+
+func (s *session) run(ctx context.Context) (*object.Object, error) {
+	if s.ticket == nil {
+		t, err := s.Provider.Start(ctx, s.spec)
+		if err != nil {
+			return nil, fault.At(fault.Start, err)
+		}
+		s.ticket = t
+		if s.journal != nil {
+			if err := s.journal.Begin(t, false); err != nil {
+				return nil, fault.At(fault.Start, err)
+			}
+		}
+	}
+	var keep func(ticket.Receipt) error
+	if s.journal != nil {
+		keep = s.journal.Append
+	}
+	if err := s.Engine.Send(ctx, s.transferOf(s.ticket, keep), s.file); err != nil {
+		return nil, fault.At(fault.Send, err)
+	}
+	if err := s.file.Unchanged(); err != nil {
+		return nil, fault.At(fault.Finish, err)
+	}
+	stored, err := s.Provider.Finish(ctx, s.ticket)
+	if err != nil {
+		return nil, fault.At(fault.Finish, err)
+	}
+	if s.journal != nil {
+		if err := s.journal.Remove(); err != nil {
+			return nil, fault.At(fault.Finish, fmt.Errorf("%s is stored, but its journal stays: %w", stored.Location, err))
+		}
+	}
+	return stored, nil
+}
+
+// transferOf is the upload of t as the engine sees it.
+func (u *Uploader) transferOf(t *ticket.Ticket, keep func(ticket.Receipt) error) *transfer.Upload {
+	return &transfer.Upload{
+		Ticket:    t,
+		Algorithm: u.Provider.PartChecksum(t),
+		Sign: func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error) {
+			return u.Provider.Sign(ctx, t, part, sum)
+		},
+		Keep: keep,
+	}
+}
+
+// ended decides what is left of an upload that failed: nothing if its source
+// changed or nobody keeps a journal, else what the next run goes on with.
+func (s *session) ended(ctx context.Context, err error) error {
+	begun := s.ticket != nil && s.Provider.Stateful(s.spec)
+	switch {
+	case !begun:
+		return err
+	case s.journal == nil, fault.KindOf(err) == fault.Integrity, fault.KindOf(err) == fault.Exists:
+		err = giveUp(ctx, s.Provider, s.ticket, err)
+		if s.journal != nil {
+			if left := s.journal.Remove(); left != nil {
+				err = fmt.Errorf("%w; %w", err, left)
+			}
+		}
+		return err
+	}
+	hint := fmt.Sprintf("run the same command again to go on: %d of %d parts are stored", len(s.ticket.Receipts), len(s.ticket.Parts))
+	if fault.KindOf(err) == fault.Temporary || ctx.Err() != nil {
+		return &fault.Error{Kind: fault.Incomplete, Stage: fault.StageOf(err), Hint: hint, Err: err}
+	}
+	return fault.WithHint(err, "%s", hint)
+}
+
+// giveUp aborts an upload that failed with err, and says so if that fails too.
+func giveUp(ctx context.Context, p provider.Provider, t *ticket.Ticket, err error) error {
+	if left := abort(ctx, p, t); left != nil {
+		return fmt.Errorf("%w; %w", err, left)
+	}
+	return err
+}
+
+// abort gives an upload up on a context that outlives ctx.
+func abort(ctx context.Context, p provider.Provider, t *ticket.Ticket) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	if err := p.Abort(ctx, t); err != nil {
+		return fmt.Errorf("%s: the unfinished upload could not be given up: %w", t.Location, err)
+	}
+	return nil
+}
+
+func (u *Uploader) inform(format string, args ...any) {
+	if u.Inform != nil {
+		u.Inform(format, args...)
+	}
+}
