@@ -7,6 +7,7 @@ package transfer
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,7 @@ type Engine struct {
 	options Options
 	limiter *rate.Limiter
 	slots   chan struct{}
+	buffers sync.Pool // of *[bufferSize]byte
 }
 
 // New returns an engine that sends with client.
@@ -75,6 +77,7 @@ func New(client *http.Client, o Options) *Engine {
 		o.OnRetry = func(Retry) {}
 	}
 	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency)}
+	e.buffers.New = func() any { return new([bufferSize]byte) }
 	if o.Limit > 0 {
 		e.limiter = rate.NewLimiter(o.Limit, burst)
 	}
