@@ -24,6 +24,8 @@ type Spec struct {
 	MaxSize int64
 	// Expires is how long signed requests are asked to live; 0 leaves it to the provider.
 	Expires time.Duration
+	// Eager says that SignAll will sign every part, without knowing its bytes.
+	Eager bool
 	Attributes
 }
 

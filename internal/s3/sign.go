@@ -28,11 +28,18 @@ func (s *Store) Sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, su
 }
 
 // SignAll signs every part now, for a sender who cannot ask, and sets the
-// ticket's Expires. The parts' checksums are not known here, so none is signed.
+// ticket's Expires. The upload was started with Spec.Eager. Of one part the file's own
+// checksum is signed, where it is known.
 func (s *Store) SignAll(ctx context.Context, t *ticket.Ticket) error {
-	var first time.Time
+	var (
+		first time.Time
+		sum   *ticket.Checksum
+	)
+	if len(t.Parts) == 1 {
+		sum = t.File.Checksum
+	}
 	for i := range t.Parts {
-		request, ends, err := s.sign(ctx, t, t.Parts[i], nil)
+		request, ends, err := s.sign(ctx, t, t.Parts[i], sum)
 		if err != nil {
 			return err
 		}
@@ -41,7 +48,7 @@ func (s *Store) SignAll(ctx context.Context, t *ticket.Ticket) error {
 			first = ends
 		}
 	}
-	if !first.IsZero() && !s.cfg.Anonymous {
+	if !first.IsZero() {
 		t.Expires = &first
 	}
 	return nil

@@ -108,6 +108,9 @@ func (s *Store) algorithm(spec object.Spec) (string, error) {
 		if s.keeps.Load() == no {
 			return checksum.MD5, nil
 		}
+		if spec.Eager && s.custom && s.Stateful(spec) {
+			return "", nil // MinIO takes no part without the checksum that was announced
+		}
 		return checksum.CRC64NVME, nil
 	case "none":
 		return "", nil
@@ -147,7 +150,7 @@ func (s *Store) create(ctx context.Context, key string, spec object.Spec, st *st
 	if aws.ToString(out.UploadId) == "" {
 		return fault.WithHint(fault.New(fault.Failed, "%s: the store started an upload and did not name it", s.location(key)), "check --endpoint-url")
 	}
-	st.UploadID = *out.UploadId
+	st.UploadID, st.Started = *out.UploadId, s.clock.now().Unix()
 	if st.Checksum == "" || st.Checksum == checksum.MD5 {
 		return nil
 	}

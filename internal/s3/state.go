@@ -22,6 +22,8 @@ type state struct {
 	Bucket   string `json:"bucket"`
 	Key      string `json:"key"`
 	UploadID string `json:"upload_id,omitempty"`
+	// Started is when the multipart upload was, in Unix seconds of the store's clock.
+	Started int64 `json:"started,omitempty"`
 	// Checksum is the algorithm of the parts' checksums, one of package
 	// checksum's; "" is none.
 	Checksum string `json:"checksum,omitempty"`
