@@ -55,7 +55,10 @@ func read(name string) (*ticket.Ticket, int64, error) {
 		size += int64(len(line) + 1)
 		rest = more
 	}
-	return t, size, t.Validate()
+	if err := t.Validate(); err != nil {
+		return nil, 0, err
+	}
+	return t, size, nil
 }
 
 func receipt(line []byte) (ticket.Receipt, error) {

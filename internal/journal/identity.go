@@ -3,8 +3,8 @@ package journal
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -33,7 +33,7 @@ func (id Identity) key() string {
 // version names the source's state and the options: uploads that share the key
 // and differ here replace each other.
 func (id Identity) version() string {
-	return digest(fmt.Sprint(id.Size), fmt.Sprint(id.Modified.UnixNano()), id.Options)[:16]
+	return digest(strconv.FormatInt(id.Size, 10), strconv.FormatInt(id.Modified.UnixNano(), 10), id.Options)[:16]
 }
 
 // RunIdentity is what a run over many files has to have in common with an
@@ -64,7 +64,7 @@ const keyLen = 32
 func digest(texts ...string) string {
 	h := sha256.New()
 	for _, t := range texts {
-		fmt.Fprintf(h, "%q\n", t)
+		h.Write(append(strconv.AppendQuote(nil, t), '\n')) // never fails
 	}
 	return hex.EncodeToString(h.Sum(nil))[:keyLen]
 }

@@ -15,13 +15,13 @@ func runIdentity() RunIdentity {
 	return RunIdentity{Sources: []string{"/src/a", "/src/b"}, Location: "s3://b/", Options: "o"}
 }
 
-func openRun(t testing.TB, dir string, id RunIdentity) *Run {
-	t.Helper()
+func openRun(tb testing.TB, dir string, id RunIdentity) *Run {
+	tb.Helper()
 	r, err := OpenRun(dir, id)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Close() })
+	tb.Cleanup(func() { _ = r.Close() })
 	return r
 }
 

@@ -35,12 +35,9 @@ func TestPlainHTTPIsRefused(t *testing.T) {
 	} {
 		t.Run(tt.url, func(t *testing.T) {
 			closed := false
-			req, err := http.NewRequestWithContext(t.Context(), "PUT", tt.url+"?X-Amz-Signature=s3cret", closeFunc(func() { closed = true }))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = newClient(t, Options{AllowHTTP: []string{"another.example"}}).Do(req)
-			err = Fault(err, "s3://b/k")
+			req := newRequest(t, "PUT", tt.url+"?X-Amz-Signature=s3cret", closeFunc(func() { closed = true }))
+			c := newClient(t, Options{AllowHTTP: []string{"another.example"}})
+			err := Fault(failure(t, c, req), "s3://b/k")
 			if fault.KindOf(err) != fault.Usage {
 				t.Errorf("kind %d", fault.KindOf(err))
 			}
@@ -76,7 +73,8 @@ func TestAllowHTTP(t *testing.T) {
 	for _, allow := range []string{"store.example", "Store.Example.", "store.example:9000"} {
 		get(t, newClient(t, Options{AllowHTTP: []string{allow}}), "http://store.example:9000/", "by way of the proxy")
 	}
-	if _, err := newClient(t, Options{AllowHTTP: []string{"store.example:1"}}).Get("http://store.example:9000/"); fault.KindOf(err) != fault.Usage {
+	c := newClient(t, Options{AllowHTTP: []string{"store.example:1"}})
+	if err := failure(t, c, newRequest(t, "GET", "http://store.example:9000/", nil)); fault.KindOf(err) != fault.Usage {
 		t.Errorf("another port: %v", err)
 	}
 }
@@ -88,7 +86,7 @@ func TestAllowHTTPDialsAnyAddress(t *testing.T) {
 	s := newServer(t, func(http.ResponseWriter, *http.Request) {})
 	_, port, _ := strings.Cut(s.Listener.Addr().String(), ":")
 	url := "http://0.0.0.0:" + port
-	if _, err := newClient(t, Options{}).Get(url); fault.KindOf(err) != fault.Usage {
+	if err := failure(t, newClient(t, Options{}), newRequest(t, "GET", url, nil)); fault.KindOf(err) != fault.Usage {
 		t.Errorf("not allowed: %v", err)
 	}
 	get(t, newClient(t, Options{AllowHTTP: []string{"0.0.0.0"}}), url, "")
@@ -96,7 +94,7 @@ func TestAllowHTTPDialsAnyAddress(t *testing.T) {
 
 func TestOtherSchemesAreRefused(t *testing.T) {
 	for _, url := range []string{"file:///etc/passwd", "ftp://example.com/", "//example.com/"} {
-		if _, err := newClient(t, Options{}).Get(url); fault.KindOf(err) != fault.Usage {
+		if err := failure(t, newClient(t, Options{}), newRequest(t, "GET", url, nil)); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

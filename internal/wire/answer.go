@@ -18,7 +18,7 @@ const drainLimit = 64 << 10
 // one is an error: what is beyond the limit is not read, or only a little of
 // it so that the connection can be used again.
 func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
-	defer func() { _ = resp.Body.Close() }() // nothing was written, so there is nothing to lose
+	defer resp.Body.Close()
 	from := "the answer"
 	if resp.Request != nil {
 		from = "the answer of " + resp.Request.URL.Host

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -83,10 +84,7 @@ func TestSectionGoesByTheKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	section := &kernelOnly{t: t, file: f, left: size}
-	req, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL, section)
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, "PUT", s.URL, section)
 	req.ContentLength = size
 	resp, err := newClient(t, Options{Log: func(string) {}, UserAgent: "hoist/1"}).Do(req)
 	if err != nil {
@@ -117,14 +115,11 @@ func TestShortSection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL, &kernelOnly{t: t, file: f, left: 5})
-	if err != nil {
-		t.Fatal(err)
-	}
+	req := newRequest(t, "PUT", s.URL, &kernelOnly{t: t, file: f, left: 5})
 	req.ContentLength = 100
-	if resp, err := newClient(t, Options{}).Do(req); err == nil {
-		_ = resp.Body.Close()
-		t.Error("told as sent")
+	err = failure(t, newClient(t, Options{}), req)
+	if want := "ContentLength=100 with Body length 5"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %q", err, want)
 	}
 }
 

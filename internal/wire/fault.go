@@ -97,8 +97,7 @@ func certificateHint(err error) string {
 
 // hostOf returns the host of the URL that err carries.
 func hostOf(err error) string {
-	var ue *url.Error
-	if errors.As(err, &ue) {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
 		if u, perr := url.Parse(ue.URL); perr == nil && u.Host != "" {
 			return u.Host
 		}
@@ -108,8 +107,11 @@ func hostOf(err error) string {
 
 // cause returns what is below the *url.Errors of err, which quote whole URLs.
 func cause(err error) error {
-	for ue := (*url.Error)(nil); errors.As(err, &ue); {
+	for {
+		ue, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return err
+		}
 		err = ue.Err
 	}
-	return err
 }

@@ -40,6 +40,7 @@ type testProxy struct {
 }
 
 func (p *testProxy) route(t *testing.T, hostport, backend string) {
+	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.backends[hostport] = backend
@@ -107,6 +108,26 @@ func newClient(t *testing.T, opts Options) *http.Client {
 	}
 	t.Cleanup(c.CloseIdleConnections)
 	return c
+}
+
+// failure returns the error of a request that must fail.
+func failure(t *testing.T, c *http.Client, req *http.Request) error {
+	t.Helper()
+	resp, err := c.Do(req)
+	if err == nil {
+		_ = resp.Body.Close()
+		t.Fatalf("%s %s: status %d", req.Method, Redact(req.URL.String()), resp.StatusCode)
+	}
+	return err
+}
+
+func newRequest(t *testing.T, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
 }
 
 func newServer(t *testing.T, h http.HandlerFunc) *httptest.Server {

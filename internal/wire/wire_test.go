@@ -37,10 +37,7 @@ func TestUserAgent(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.UserAgent()) })
 	c := newClient(t, Options{UserAgent: "hoist/1"})
 	for _, own := range []string{"", "own"} {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		req := newRequest(t, "GET", s.URL, nil)
 		if own != "" {
 			req.Header.Set("User-Agent", own)
 		}
@@ -88,8 +85,7 @@ func TestCertificateAuthorities(t *testing.T) {
 		get(t, newClient(t, Options{}), s.URL, "HTTP/1.1")
 	})
 	t.Run("unknown", func(t *testing.T) {
-		_, err := newClient(t, Options{}).Get(s.URL)
-		err = Fault(err, "stat of x")
+		err := Fault(failure(t, newClient(t, Options{}), newRequest(t, "GET", s.URL, nil)), "stat of x")
 		if fault.KindOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), "--ca-cert") {
 			t.Errorf("%v (kind %d, hint %q)", err, fault.KindOf(err), fault.HintOf(err))
 		}
@@ -126,8 +122,7 @@ func TestHTTPSGoesThroughTheProxy(t *testing.T) {
 		t.Errorf("the proxy saw %v, want %v", got, want)
 	}
 
-	_, err := c.Get("https://other.example/?X-Amz-Signature=s3cret")
-	err = Fault(err, "stat of x")
+	err := Fault(failure(t, c, newRequest(t, "GET", "https://other.example/?X-Amz-Signature=s3cret", nil)), "stat of x")
 	if fault.KindOf(err) != fault.Denied || !strings.Contains(err.Error(), "proxy refuses to connect to other.example:443") {
 		t.Errorf("kind %d: %v", fault.KindOf(err), err)
 	}
@@ -158,10 +153,7 @@ func TestLogShowsNoSecret(t *testing.T) {
 
 	query := "?partNumber=3&uploadId=s3cret&X-Amz-Signature=s3cret&X-Amz-Expires=60"
 	for _, url := range []string{s.URL + "/b/k%20y" + query, "http://203.0.113.7/b/k" + query} {
-		req, err := http.NewRequestWithContext(t.Context(), "PUT", url, strings.NewReader("a body"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		req := newRequest(t, "PUT", url, strings.NewReader("a body"))
 		for _, h := range []string{"Authorization", "Cookie", "X-Api-Key", "X-App-Token", "X-Amz-Security-Token"} {
 			req.Header.Set(h, "s3cret")
 		}
