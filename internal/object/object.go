@@ -53,6 +53,7 @@ type Attributes struct {
 // except Size, whose unknown is -1.
 type Object struct {
 	Location    string // what get, stat and rm take
+	Path        string // what follows the profile or bucket in Location
 	Key         string
 	URL         string // as the API gives it
 	Size        int64  // bytes

@@ -49,14 +49,14 @@ func (s *Store) List(ctx context.Context, prefix string, recursive bool) iter.Se
 func (s *Store) yieldPage(page *sdk.ListObjectsV2Output, yield func(object.Object, error) bool) bool {
 	for _, p := range page.CommonPrefixes {
 		key := decode(aws.ToString(p.Prefix), page.EncodingType)
-		if !yield(object.Object{Location: s.location(key), Key: key, Size: -1, Prefix: true}, nil) {
+		if !yield(object.Object{Location: s.location(key), Path: s.path(key), Key: key, Size: -1, Prefix: true}, nil) {
 			return false
 		}
 	}
 	for _, o := range page.Contents {
 		key := decode(aws.ToString(o.Key), page.EncodingType)
 		if !yield(object.Object{
-			Location: s.location(key), Key: key, Size: aws.ToInt64(o.Size),
+			Location: s.location(key), Path: s.path(key), Key: key, Size: aws.ToInt64(o.Size),
 			Modified: aws.ToTime(o.LastModified), ETag: trimETag(o.ETag),
 		}, nil) {
 			return false
@@ -153,7 +153,7 @@ func (s *Store) head(ctx context.Context, key, versionID string) (*object.Object
 		return nil, s.explain(err, s.location(key))
 	}
 	return &object.Object{
-		Location: s.location(key), Key: key, Size: aws.ToInt64(out.ContentLength),
+		Location: s.location(key), Path: s.path(key), Key: key, Size: aws.ToInt64(out.ContentLength),
 		Modified: aws.ToTime(out.LastModified), ETag: trimETag(out.ETag), ContentType: aws.ToString(out.ContentType),
 		VersionID: aws.ToString(out.VersionId), Checksum: fullChecksum(out), MD5ETag: isMD5(out), Record: raw,
 	}, nil

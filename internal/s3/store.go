@@ -238,10 +238,11 @@ func (s *Store) findRegion(ctx context.Context) (string, error) {
 
 const regionHeader = "X-Amz-Bucket-Region"
 
+// path is key below the Store's prefix.
+func (s *Store) path(key string) string { return strings.TrimPrefix(key, s.cfg.Prefix) }
+
 // location is what a person types to name key.
-func (s *Store) location(key string) string {
-	return s.cfg.Base + strings.TrimPrefix(key, s.cfg.Prefix)
-}
+func (s *Store) location(key string) string { return s.cfg.Base + s.path(key) }
 
 // addContentMD5 adds the Content-MD5 of RFC 1864 to operations that demand a checksum
 // of their body.
