@@ -79,3 +79,15 @@ func (l Location) String() string {
 	}
 	return l.Profile + ":" + l.Path
 }
+
+// At returns the location of the whole path at l's profile or bucket.
+func (l Location) At(path string) Location {
+	l.Path = path
+	return l
+}
+
+// Parent returns the prefix that l is in.
+func (l Location) Parent() Location {
+	trimmed := strings.TrimSuffix(l.Path, "/")
+	return l.At(trimmed[:strings.LastIndexByte(trimmed, '/')+1])
+}

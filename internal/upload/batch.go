@@ -103,11 +103,11 @@ func (u *Uploader) one(ctx context.Context, b Batch, found walk.File) (*Result, 
 	if err != nil {
 		return nil, fault.At(fault.Plan, err)
 	}
-	spec := b.Spec
-	spec.Path = b.Path(found)
-	if err := describe(&spec, file, found.Name); err != nil {
+	spec, err := Describe(b.Spec, file, found.Name)
+	if err != nil {
 		return nil, fault.At(fault.Plan, err)
 	}
+	spec.Path = b.Path(found)
 	result, err := u.File(ctx, file, spec)
 	if err == nil && b.List != nil {
 		err = b.List.Add(found.Path, file.Size(), file.Modified(), result.ETag)
@@ -115,19 +115,19 @@ func (u *Uploader) one(ctx context.Context, b Batch, found walk.File) (*Result, 
 	return result, err
 }
 
-// describe fills in the facts of the file that spec leaves open.
-func describe(spec *object.Spec, file *transfer.File, name string) error {
+// Describe returns spec with the facts of the file that it leaves open.
+func Describe(spec object.Spec, file *transfer.File, name string) (object.Spec, error) {
 	modified := file.Modified().UTC().Truncate(time.Second)
 	spec.File.Size, spec.File.Modified = file.Size(), &modified
 	if spec.File.Name == "" {
 		spec.File.Name = path.Base(name)
 	}
 	if spec.File.Type != "" {
-		return nil
+		return spec, nil
 	}
 	var err error
 	spec.File.Type, err = typeOf(file.Path, spec.File.Name)
-	return err
+	return spec, err
 }
 
 func (o *Outcome) count(result *Result, err error) {
