@@ -180,7 +180,7 @@ func (in *incoming) check(r *http.Response, s span) error {
 	case r.StatusCode == http.StatusOK && s.offset == 0:
 		length = in.size // of which no more than the span is read
 	case r.StatusCode == http.StatusOK:
-		return fault.WithHint(fault.New(fault.Failed, "the server answers with the whole object where a part of it was asked for"),
+		return fault.WithHint(fault.New(fault.Usage, "the server answers with the whole object where a part of it was asked for"),
 			"get it in one piece, with - as the destination: hoist get LOCATION - >FILE")
 	default:
 		return fault.New(fault.Failed, "the server answered a GET with %d %s", r.StatusCode, http.StatusText(r.StatusCode))

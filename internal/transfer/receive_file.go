@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/minio/crc64nvme"
@@ -28,6 +29,7 @@ type partial struct {
 	path    string // of the destination, in dir
 	name    string // of the partial file, in dir
 	file    *os.File
+	info    fs.FileInfo // of file
 	replace fs.FileMode // the permissions of the file that is replaced, or 0
 	size    int64
 
@@ -60,9 +62,7 @@ func openPartial(d Download) (*partial, error) {
 		return p, nil
 	}
 	if err := p.create(); err != nil {
-		if p.noted != nil {
-			p.noted.close()
-		}
+		p.remove()
 		return nil, err
 	}
 	return p, nil
@@ -111,7 +111,7 @@ func (p *partial) reopen() bool {
 		return false
 	}
 	p.file = file
-	if !p.ours() {
+	if p.info, err = file.Stat(); err != nil || !p.ours() {
 		_ = file.Close()
 		return false
 	}
@@ -131,24 +131,17 @@ func (p *partial) create() error {
 	if p.file, err = p.dir.OpenFile(p.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
 		return err
 	}
-	if p.noted != nil {
-		if err := p.noted.begin(); err != nil {
-			p.remove()
-			return err
-		}
+	if p.info, err = p.file.Stat(); err != nil || p.noted == nil {
+		return err
 	}
-	return nil
+	return p.noted.begin()
 }
 
 // ours says whether the name still stands for the file that is open: neither
 // a link to another file nor what another process has put there.
 func (p *partial) ours() bool {
 	named, err := p.dir.Lstat(p.name)
-	if err != nil || !named.Mode().IsRegular() {
-		return false
-	}
-	open, err := p.file.Stat()
-	return err == nil && os.SameFile(named, open)
+	return err == nil && named.Mode().IsRegular() && os.SameFile(named, p.info)
 }
 
 func (p *partial) span(i int) span {
@@ -257,7 +250,8 @@ func (p *partial) publish(noClobber bool) error {
 // kept; what turned out not to be the object, or has none any more, is removed.
 func (p *partial) fail(err error) error {
 	kind := fault.KindOf(err)
-	if p.noted == nil || kind == fault.Integrity || kind == fault.NotFound || kind == fault.Exists || p.noted.count() == 0 {
+	hopeless := []fault.Kind{fault.Integrity, fault.NotFound, fault.Exists, fault.Usage}
+	if p.noted == nil || p.noted.count() == 0 || slices.Contains(hopeless, kind) {
 		p.remove()
 		return err
 	}
