@@ -9,12 +9,14 @@ import (
 	"syscall"
 
 	"golang.org/x/time/rate"
-
-	"github.com/hoist-cli/hoist/internal/fault"
 )
 
-// burst is how many bytes pass at a time under a rate limit.
+// burst is how many bytes pass at a time at the most under a rate limit.
 const burst = 64 << 10
+
+// step is how many bytes pass at a time under a low limit: no more than in a
+// tenth of a second, or the watchdog would take waiting for standing still.
+func step(l *rate.Limiter) int { return int(min(max(float64(l.Limit())/10, 1), burst)) }
 
 // counter counts the bytes of one try, for the watchdog and for everybody's total.
 type counter struct {
@@ -31,19 +33,20 @@ func (c *counter) add(n int64) {
 func (c *counter) giveBack() { c.total.Add(-c.sent.Swap(0)) }
 
 // body is one part on its way: it ends at the part's end, counts what passes,
-// and fails if the source ends before.
+// and fails with short if the source ends before.
 type body struct {
 	ctx     context.Context
 	src     io.Reader
 	left    int64
 	counter *counter
 	limiter *rate.Limiter
+	short   error
 	closed  chan struct{}
 	once    sync.Once
 }
 
-func newBody(ctx context.Context, src io.Reader, size int64, c *counter, l *rate.Limiter) *body {
-	return &body{ctx: ctx, src: src, left: size, counter: c, limiter: l, closed: make(chan struct{})}
+func newBody(ctx context.Context, src io.Reader, size int64, c *counter, l *rate.Limiter, short error) *body {
+	return &body{ctx: ctx, src: src, left: size, counter: c, limiter: l, short: short, closed: make(chan struct{})}
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -52,15 +55,16 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	p = p[:min(int64(len(p)), b.left)]
 	if b.limiter != nil {
-		p = p[:min(len(p), burst)]
-		if err := b.limiter.WaitN(b.ctx, len(p)); err != nil {
-			return 0, err
+		p = p[:min(len(p), step(b.limiter))]
+		if b.limiter.WaitN(b.ctx, len(p)) != nil {
+			<-b.ctx.Done() // it says beforehand that the deadline will be missed
+			return 0, context.Cause(b.ctx)
 		}
 	}
 	n, err := b.src.Read(p)
 	b.Count(int64(n))
 	if err == io.EOF && b.left > 0 {
-		err = errShrunk
+		err = b.short
 	}
 	return n, err
 }
@@ -80,8 +84,6 @@ func (b *body) Close() error {
 // Closed is closed when the body is: until then net/http may still be reading,
 // also after it gave an answer or an error, and the source must be left alone.
 func (b *body) Closed() <-chan struct{} { return b.closed }
-
-var errShrunk = fault.New(fault.Integrity, "the file became shorter while it was read")
 
 // fileBody is a body that the kernel can send by itself: see wire.Section.
 type fileBody struct {

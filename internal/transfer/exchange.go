@@ -32,14 +32,16 @@ func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.
 	if err != nil {
 		return nil, err
 	}
-	stop := e.watch(count, size, cancel)
+	go e.watch(ctx, count, size, cancel)
 	header, err := e.do(request, signed)
-	stop()
 	if err != nil {
 		cancel(err) // does nothing if the watchdog or the caller was first
 		err = context.Cause(ctx)
 	}
 	<-content.Closed()
+	if sent := count.sent.Load(); err == nil && sent < size {
+		err = fault.New(fault.Temporary, "%s took %d bytes of %d and answered as if it had all", request.URL.Host, sent, size)
+	}
 	if err != nil {
 		count.giveBack()
 	}
@@ -89,13 +91,18 @@ func newRequest(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, c
 
 // watch cancels the request when it stands still: when nothing of the body
 // passes for options.Stall, or no answer comes for options.Answer after its
-// end. What is slow but moves is left alone.
-func (e *Engine) watch(count *counter, size int64, cancel context.CancelCauseFunc) (stop func()) {
-	const look = 10 // times in a limit, so that it is kept to a tenth
+// end. What is slow but moves is left alone. It ends with ctx.
+func (e *Engine) watch(ctx context.Context, count *counter, size int64, cancel context.CancelCauseFunc) {
+	const looks = 10 // in a limit, which is kept to a tenth
+	tick := time.NewTicker(max(min(e.options.Stall, e.options.Answer)/looks, time.Millisecond))
+	defer tick.Stop()
 	seen, since := int64(0), time.Now()
-	var timer *time.Timer
-	period := max(min(e.options.Stall, e.options.Answer)/look, time.Millisecond)
-	timer = time.AfterFunc(period, func() {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 		now := count.sent.Load()
 		limit, what := e.options.Stall, "no progress"
 		if now >= size {
@@ -107,7 +114,5 @@ func (e *Engine) watch(count *counter, size int64, cancel context.CancelCauseFun
 			cancel(fault.New(fault.Temporary, "%s for %s", what, limit))
 			return
 		}
-		timer.Reset(period)
-	})
-	return func() { timer.Stop() }
+	}
 }

@@ -25,12 +25,14 @@ func form(signed *ticket.Request, file ticket.File, content io.ReadCloser, size 
 	for _, name := range slices.Sorted(maps.Keys(signed.Fields)) {
 		_ = w.WriteField(name, signed.Fields[name])
 	}
-	kind := signed.Fields["Content-Type"]
-	if kind == "" {
+	kind := "application/octet-stream"
+	if file.Type != "" {
 		kind = file.Type
 	}
-	if kind == "" {
-		kind = "application/octet-stream"
+	for name, value := range signed.Fields {
+		if strings.EqualFold(name, "Content-Type") {
+			kind = value
+		}
 	}
 	_, _ = w.CreatePart(textproto.MIMEHeader{
 		"Content-Disposition": {`form-data; name="file"; filename="` + quote(file.Name) + `"`},

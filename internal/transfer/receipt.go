@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,7 +21,7 @@ var errDamaged = errors.New("the store holds other bytes than were sent")
 // A checksum in a signed header was verified by the store, which also repeats
 // a checksum that it knows. Only where it did neither is the ETag compared
 // with the part's MD5: a second pass over the section, which is the slow one.
-func (e *Engine) receipt(part ticket.Part, answer http.Header, signed *ticket.Request, have sums, section Section) (ticket.Receipt, error) {
+func (e *Engine) receipt(ctx context.Context, part ticket.Part, answer http.Header, signed *ticket.Request, have sums, section Section) (ticket.Receipt, error) {
 	r := ticket.Receipt{
 		Number: part.Number, Size: part.Size,
 		ETag:      strings.Trim(answer.Get("ETag"), `"`),
@@ -30,7 +31,7 @@ func (e *Engine) receipt(part ticket.Part, answer http.Header, signed *ticket.Re
 	for _, sum := range have {
 		said := answer.Get(checksum.Header(sum.Algorithm))
 		if said != "" && said != sum.Value {
-			return r, damaged(part, sum.Algorithm)
+			return r, damaged(part, sum.Algorithm, "")
 		}
 		if said != "" {
 			return r, nil
@@ -39,23 +40,25 @@ func (e *Engine) receipt(part ticket.Part, answer http.Header, signed *ticket.Re
 			return r, nil
 		}
 	}
+	if _, sent := header(signed, checksum.Header(checksum.MD5)); sent {
+		return r, nil
+	}
 	if e.options.NoVerify || !isMD5(r.ETag, answer) {
 		return r, nil
 	}
-	sum, err := sumOf(section, checksum.MD5)
+	sum, err := sumOf(ctx, section, checksum.MD5)
 	if err != nil {
 		return r, err
 	}
 	if checksum.Hex(sum) != strings.ToLower(r.ETag) {
-		return r, damaged(part, "ETag")
+		return r, damaged(part, "ETag", "if the store's ETags are not MD5s, --no-verify leaves this check out")
 	}
 	return r, nil
 }
 
-func damaged(part ticket.Part, what string) error {
+func damaged(part ticket.Part, what, hint string) error {
 	return &fault.Error{
-		Kind: fault.Integrity, Message: fmt.Sprintf("part %d (%s)", part.Number, what), Err: errDamaged,
-		Hint: "if the store's ETags are not MD5s, --no-verify leaves this check out",
+		Kind: fault.Integrity, Message: fmt.Sprintf("part %d (%s)", part.Number, what), Err: errDamaged, Hint: hint,
 	}
 }
 

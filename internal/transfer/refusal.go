@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/ticket"
@@ -21,6 +23,7 @@ type refusal struct {
 	status int
 	code   string        // S3's, or ""
 	retry  bool          // the same part may fare better
+	stale  bool          // if it is signed anew
 	after  time.Duration // Retry-After, or 0
 }
 
@@ -40,11 +43,12 @@ type s3Error struct {
 	Expires          string
 	ServerTime       string
 	CanonicalRequest string
-	Region           string
+	HeadersNotSigned string
 }
 
 // newRefusal says what an answer means: for a 403 whether the request was too
-// old, the signature or a clock wrong, or a policy against it.
+// old, the signature or a clock wrong, or a policy against it. Whether the
+// policy is that of the key or that of a form, only the message tells.
 func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *refusal {
 	var e s3Error
 	_ = xml.Unmarshal(text, &e) // an answer that is no XML leaves only the status to go by
@@ -62,22 +66,29 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		if e.ServerTime != "" {
 			hint = "the server's time is " + e.ServerTime + ": " + hint
 		}
-		r.retry = true
+		r.stale = true
 	case expired(e):
 		kind, why = fault.Incomplete, "expired: "
 		hint = "sign it again (hoist presign), and upload sooner after that or with a longer --expires"
-		r.retry = true
+		r.stale = true
 	case e.Code == "SignatureDoesNotMatch":
 		why = "signature: "
 		hint = differing(e.CanonicalRequest, signed)
-		r.retry = true
-	case e.Code == "AccessDenied" && strings.Contains(e.Message, "olicy"), e.Code == "EntityTooLarge", e.Code == "EntityTooSmall":
+		r.stale = true
+	case e.HeadersNotSigned != "":
+		why, hint = "signature: ", "not signed, but in the ticket: "+e.HeadersNotSigned
+	case e.Code == "InvalidAccessKeyId", e.Code == "InvalidToken", e.Code == "XAdminUserNotFound":
+		kind, why, hint = fault.Denied, "signature: ", "the store does not know the key that signed this request"
+	case strings.Contains(e.Message, "according to Policy"):
 		why, hint = "policy: ", "the signed policy does not allow this file: check its size and type against it"
+	case e.Code == "EntityTooLarge", e.Code == "EntityTooSmall":
+		kind, hint = fault.Usage, "what was signed does not allow a file of this size"
 	case e.Code == "PreconditionFailed", response.StatusCode == http.StatusPreconditionFailed:
 		kind, hint = fault.Exists, "without --no-clobber it would be overwritten"
-	case e.Code == "BadDigest", e.Code == "InvalidDigest", e.Code == "XAmzContentChecksumMismatch", e.Code == "IncompleteBody":
+	case e.Code == "BadDigest", e.Code == "InvalidDigest", e.Code == "XAmzContentChecksumMismatch":
 		kind, r.retry = fault.Integrity, true
-	case e.Code == "RequestTimeout", e.Code == "SlowDown", e.Code == "InternalError", e.Code == "ServiceUnavailable":
+	case e.Code == "RequestTimeout", e.Code == "SlowDown", e.Code == "InternalError", e.Code == "ServiceUnavailable",
+		e.Code == "IncompleteBody", e.Code == "ConditionalRequestConflict", e.Code == "OperationAborted":
 		kind = fault.Temporary
 	case response.StatusCode == http.StatusForbidden:
 		why, hint = "policy: ", "the key that signed this request may not write there"
@@ -87,8 +98,8 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 			hint = "the bucket is in another region: --region " + region
 		}
 	}
-	r.retry = r.retry || kind == fault.Temporary
-	r.cause = &fault.Error{Kind: kind, Message: why + said, Hint: hint}
+	r.retry = r.retry || r.stale || kind == fault.Temporary
+	r.cause = &fault.Error{Kind: kind, Message: why + harmless(said, signed), Hint: harmless(hint, signed)}
 	return r
 }
 
@@ -108,7 +119,7 @@ func differing(canonical string, signed *ticket.Request) string {
 	seen := make(map[string]string)
 	for line := range strings.Lines(canonical) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && slices.Contains(names, name) {
-			seen[name] = strings.TrimSpace(value)
+			seen[name] = folded(value)
 		}
 	}
 	for _, name := range names {
@@ -122,11 +133,62 @@ func differing(canonical string, signed *ticket.Request) string {
 		switch got, ok := seen[name]; {
 		case !sent:
 			return fmt.Sprintf("the header %q was signed and is not in the ticket", name)
-		case ok && got != value:
+		case ok && got != folded(value):
 			return fmt.Sprintf("the header %q reached the store with another value", name)
 		}
 	}
 	return "the URL is not the one that was signed, or the secret key is wrong"
+}
+
+// folded returns a header's value as SigV4 signs it: trimmed, and with single spaces.
+func folded(value string) string { return strings.Join(strings.Fields(value), " ") }
+
+// maxSaid bounds in bytes what is repeated of a server's words.
+const maxSaid = 300
+
+// harmless makes a server's words fit to be shown: one line of a bounded
+// length, and no piece of the signed request that might be its signature.
+func harmless(said string, signed *ticket.Request) string {
+	said = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, said)
+	for _, secret := range secrets(signed) {
+		said = strings.ReplaceAll(said, secret, "REDACTED")
+	}
+	if len(said) > maxSaid {
+		said = strings.ToValidUTF8(said[:maxSaid], "") + "…"
+	}
+	return said
+}
+
+// secrets returns the values in a signed request that are long enough to be a
+// signature, a token or a policy, as they are and as they are escaped in a query.
+func secrets(signed *ticket.Request) []string {
+	const short = 16
+	var out []string
+	add := func(value string) {
+		if len(value) >= short {
+			out = append(out, value)
+		}
+	}
+	for _, value := range signed.Fields {
+		add(value)
+	}
+	if u, err := url.Parse(signed.URL); err == nil {
+		for pair := range strings.SplitSeq(u.RawQuery, "&") {
+			_, value, _ := strings.Cut(pair, "=")
+			add(value)
+			if plain, err := url.QueryUnescape(value); err == nil && plain != value {
+				add(plain)
+			}
+		}
+	}
+	// The longest first: one may be a piece of another.
+	slices.SortFunc(out, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return out
 }
 
 func header(signed *ticket.Request, name string) (string, bool) {

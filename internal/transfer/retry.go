@@ -28,7 +28,7 @@ func (e *Engine) retry(ctx context.Context, part int, try func() error) error {
 		wait := waits.NextBackOff()
 		var r *refusal
 		if errors.As(err, &r) && r.after > 0 {
-			wait = r.after
+			wait += r.after // no sooner than asked, and not all requests at once
 		}
 		if wait > maxWait {
 			return fault.WithHint(err, "the server asks to wait %s: run the same command again then", wait.Round(time.Second))

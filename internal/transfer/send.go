@@ -44,17 +44,17 @@ func (e *Engine) Send(ctx context.Context, u *Upload, src Source) error {
 	for _, r := range u.Ticket.Receipts {
 		have[r.Number] = true
 	}
-	parts, ctx := errgroup.WithContext(ctx)
+	parts, sending := errgroup.WithContext(ctx)
 	for _, part := range u.Ticket.Parts {
 		if have[part.Number] {
 			continue
 		}
-		if err := e.acquire(ctx); err != nil {
-			break
+		if err := e.acquire(sending); err != nil {
+			break // for the reason that Wait returns, or ctx
 		}
 		parts.Go(func() error {
 			defer e.release()
-			return e.sendFrom(ctx, u, part, src)
+			return e.sendFrom(sending, u, part, src)
 		})
 	}
 	if err := parts.Wait(); err != nil {
@@ -74,37 +74,36 @@ func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src 
 
 // sendPart sends one part until the store has it, and keeps the receipt.
 func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, section Section) error {
-	sums, err := digest(section, u.Algorithm)
+	sums, err := digest(ctx, section, u.Algorithm)
 	if err != nil {
 		return err
 	}
 	request := part.Request
 	if request != nil {
-		if err := promised(request, section); err != nil {
+		if err := promised(ctx, request, section); err != nil {
 			return fmt.Errorf("part %d: %w", part.Number, err)
 		}
 	}
 	var receipt ticket.Receipt
-	err = e.retry(ctx, part.Number, func() error {
+	renewed := false
+	err = e.retry(ctx, part.Number, func() (err error) {
 		if request == nil {
-			if u.Sign == nil {
-				return fault.WithHint(fault.New(fault.Usage, "part %d of the ticket is not signed", part.Number),
-					"presign it without --lazy, or with --eager for an API")
+			if request, err = u.sign(ctx, part, sums); err != nil {
+				return err
 			}
-			signed, err := u.Sign(ctx, part, sums.of(u.Algorithm))
-			if err != nil {
-				return fault.At(fault.Sign, err)
-			}
-			request = signed
 		}
 		answer, err := e.exchange(ctx, u.Ticket, request, section, part.Size)
-		if err != nil {
-			if u.Sign != nil && errors.As(err, new(*refusal)) {
-				request = nil // whatever the store disliked of it, a new signature cures or a second refusal confirms
+		if err == nil {
+			if receipt, err = e.receipt(ctx, part, answer, request, sums, section); err != nil {
+				e.options.Moved.Add(-part.Size) // the try has failed after all
 			}
 			return err
 		}
-		receipt, err = e.receipt(part, answer, request, sums, section)
+		if r := (*refusal)(nil); errors.As(err, &r) && r.stale {
+			// A new signature cures it, or a second refusal confirms it.
+			r.retry = u.Sign != nil && !renewed
+			request, renewed = nil, true
+		}
 		return err
 	})
 	if err != nil {
@@ -117,6 +116,15 @@ func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, sect
 		return nil
 	}
 	return u.Keep(receipt)
+}
+
+func (u *Upload) sign(ctx context.Context, part ticket.Part, have sums) (*ticket.Request, error) {
+	if u.Sign == nil {
+		return nil, fault.WithHint(fault.New(fault.Usage, "part %d of the ticket is not signed", part.Number),
+			"presign it without --lazy, or with --eager for an API")
+	}
+	request, err := u.Sign(ctx, part, have.of(u.Algorithm))
+	return request, fault.At(fault.Sign, err)
 }
 
 // sums holds a section's checksums.
@@ -133,14 +141,14 @@ func (s sums) of(algorithm string) *ticket.Checksum {
 
 // digest computes the section's CRC64NVME, which costs next to nothing and
 // goes into every receipt, and the checksum of the algorithm asked for.
-func digest(section Section, algorithm string) (sums, error) {
+func digest(ctx context.Context, section Section, algorithm string) (sums, error) {
 	wanted := []string{checksum.CRC64NVME}
 	if algorithm != "" && algorithm != checksum.CRC64NVME {
 		wanted = append(wanted, algorithm)
 	}
 	out := make(sums, 0, len(wanted))
 	for _, name := range wanted {
-		sum, err := sumOf(section, name)
+		sum, err := sumOf(ctx, section, name)
 		if err != nil {
 			return nil, err
 		}
@@ -149,24 +157,24 @@ func digest(section Section, algorithm string) (sums, error) {
 	return out, nil
 }
 
-func sumOf(section Section, algorithm string) (*ticket.Checksum, error) {
+func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Checksum, error) {
 	r, err := section.Reader()
 	if err != nil {
 		return nil, err
 	}
-	sum, _, err := checksum.Of(r, algorithm)
+	sum, _, err := checksum.Of(&contextReader{ctx, r}, algorithm)
 	return sum, err
 }
 
 // promised refuses to send a section that is not the one whose checksum was
 // signed: the store would refuse it too, but only after all of it.
-func promised(request *ticket.Request, section Section) error {
+func promised(ctx context.Context, request *ticket.Request, section Section) error {
 	for name, value := range request.Header {
 		for _, algorithm := range append(checksum.Algorithms(), checksum.MD5) {
 			if !equalHeader(name, checksum.Header(algorithm)) {
 				continue
 			}
-			sum, err := sumOf(section, algorithm)
+			sum, err := sumOf(ctx, section, algorithm)
 			if err != nil {
 				return err
 			}

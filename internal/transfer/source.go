@@ -93,6 +93,9 @@ func (f *File) changed(why error) error {
 // sendfile(2) moves the offset of the one that it reads.
 func (f *File) Section(offset, size int64) (Section, error) {
 	file, err := os.Open(f.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, f.changed(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +107,16 @@ func (f *File) Section(offset, size int64) (Section, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return &fileSection{file: file, offset: offset, size: size}, nil
+	return &fileSection{
+		file: file, offset: offset, size: size,
+		short: f.changed(errors.New("it became shorter while it was read")),
+	}, nil
 }
 
 type fileSection struct {
 	file         *os.File
 	offset, size int64
+	short        error
 }
 
 func (s *fileSection) Reader() (io.Reader, error) {
@@ -120,7 +127,7 @@ func (s *fileSection) body(ctx context.Context, c *counter, l *rate.Limiter) (re
 	if _, err := s.file.Seek(s.offset, io.SeekStart); err != nil {
 		return nil, err
 	}
-	b := newBody(ctx, s.file, s.size, c, l)
+	b := newBody(ctx, s.file, s.size, c, l, s.short)
 	if l != nil {
 		return b, nil
 	}
@@ -135,7 +142,7 @@ type memory []byte
 func (m memory) Reader() (io.Reader, error) { return bytes.NewReader(m), nil }
 
 func (m memory) body(ctx context.Context, c *counter, l *rate.Limiter) (requestBody, error) {
-	return newBody(ctx, bytes.NewReader(m), int64(len(m)), c, l), nil
+	return newBody(ctx, bytes.NewReader(m), int64(len(m)), c, l, io.ErrUnexpectedEOF), nil
 }
 
 func (m memory) Close() error { return nil }
