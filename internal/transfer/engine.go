@@ -19,7 +19,6 @@ import (
 // The engine's defaults.
 const (
 	DefaultConcurrency = 8
-	DefaultRetries     = 5
 	// defaultStall is how long a request may make no progress while its body is sent.
 	defaultStall = 30 * time.Second
 	// defaultAnswer is how long the store may take to answer after the last
@@ -30,14 +29,15 @@ const (
 // Options are what a person may change about an engine.
 type Options struct {
 	Concurrency int        // requests at a time, over all files; 0 is DefaultConcurrency
-	Retries     int        // further tries of one request; negative is none
+	Retries     int        // further tries of one request
 	Limit       rate.Limit // bytes a second over all requests; 0 is no limit
 	NoVerify    bool       // do not compare ETags
 	Stall       time.Duration
 	Answer      time.Duration
 	// Moved counts the bytes handed over. It goes down when a try failed.
 	Moved *atomic.Int64
-	// OnRetry is told of each request that is about to be tried again.
+	// OnRetry is told of each request that is about to be tried again, by
+	// several goroutines at a time.
 	OnRetry func(Retry)
 }
 
@@ -57,6 +57,8 @@ type Engine struct {
 	limiter *rate.Limiter
 	slots   chan struct{}
 	buffers sync.Pool // of *[bufferSize]byte
+	// inMemory is the largest part in bytes of a stream that is held in memory.
+	inMemory int64
 }
 
 // New returns an engine that sends with client.
@@ -76,7 +78,7 @@ func New(client *http.Client, o Options) *Engine {
 	if o.OnRetry == nil {
 		o.OnRetry = func(Retry) {}
 	}
-	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency)}
+	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency), inMemory: maxInMemory}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
 	if o.Limit > 0 {
 		e.limiter = rate.NewLimiter(o.Limit, burst)
@@ -88,7 +90,8 @@ func New(client *http.Client, o Options) *Engine {
 func (e *Engine) Concurrency() int { return e.options.Concurrency }
 
 // SignFunc returns the request that sends a part whose checksum is sum; sum is
-// nil if the upload has no algorithm.
+// nil if the upload has no algorithm. It is called by several goroutines, while
+// the ticket gets its receipts and, of a stream, its parts.
 type SignFunc func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error)
 
 func (e *Engine) acquire(ctx context.Context) error {

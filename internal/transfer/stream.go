@@ -8,14 +8,13 @@ import (
 	"os"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
-// DefaultMemory bounds in bytes what the parts of a stream hold of memory.
-const DefaultMemory = 256 << 20
+// maxMemory bounds in bytes what the parts of a stream hold of memory.
+const maxMemory = 256 << 20
 
 // maxInMemory is the largest part in bytes that is held in memory; larger ones
 // are spooled to a file.
@@ -29,6 +28,9 @@ const streamConcurrency = 4
 type Stream struct {
 	*Upload
 	Reader io.Reader
+	// PartSize is that of the parts in bytes, where the ticket does not plan
+	// them; 0 is small parts first, see ticket.StreamPartSize.
+	PartSize int64
 	// End is called when the reader has ended and before the last part is
 	// sent; what it returns ends the upload. It may be nil.
 	End func() error
@@ -38,7 +40,7 @@ type Stream struct {
 type piece struct {
 	part    ticket.Part
 	section Section
-	memory  int64 // bytes to give back to the bound
+	held    held
 	last    bool
 	err     error
 }
@@ -52,12 +54,12 @@ type piece struct {
 func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 	planned := s.Ticket.Parts
 	s.Ticket.Parts = nil
-	held := semaphore.NewWeighted(DefaultMemory)
+	room := newRoom(maxMemory)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.SetLimit(min(e.options.Concurrency, streamConcurrency))
 
 	pieces := make(chan piece)
-	go s.read(ctx, planned, held, pieces)
+	go s.read(ctx, planned, room, e.inMemory, pieces)
 	for {
 		var p piece
 		select {
@@ -66,9 +68,6 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 			p.err = context.Cause(ctx)
 		}
 		if p.err != nil {
-			if p.section != nil {
-				_ = p.section.Close()
-			}
 			parts.Go(func() error { return p.err })
 			return parts.Wait()
 		}
@@ -76,7 +75,7 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 		s.Ticket.Parts = append(s.Ticket.Parts, p.part)
 		s.mu.Unlock()
 		parts.Go(func() error {
-			defer held.Release(p.memory)
+			defer room.leave(p.held)
 			defer p.section.Close()
 			if err := e.acquire(ctx); err != nil {
 				return err
@@ -92,27 +91,28 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 }
 
 // read cuts the stream into pieces until it ends, fails, or ctx is done.
-func (s *Stream) read(ctx context.Context, planned []ticket.Part, held *semaphore.Weighted, pieces chan<- piece) {
+func (s *Stream) read(ctx context.Context, planned []ticket.Part, room *room, inMemory int64, pieces chan<- piece) {
 	in := &lookahead{r: s.Reader}
 	var offset int64
 	for number := 1; ; number++ {
-		size := ticket.StreamPartSize(number)
+		p := piece{part: ticket.Part{Number: number, Offset: offset}}
+		size := s.partSize(number)
 		if len(planned) > 0 {
-			size = planned[number-1].Size
+			size, p.part.Request = planned[number-1].Size, planned[number-1].Request
 		}
-		p := piece{memory: min(size, maxInMemory)}
-		if held.Acquire(ctx, p.memory) != nil {
+		var err error
+		if p.held, err = room.enter(ctx, size, inMemory); err != nil {
 			return
 		}
-		p.part = ticket.Part{Number: number, Offset: offset}
-		p.section, p.part.Size, p.err = in.section(size)
+		p.section, p.part.Size, p.err = in.section(size, p.held.buffer)
 		if p.err == nil {
 			p.last, p.err = s.ends(in, planned, p.part)
 		}
-		if len(planned) > 0 {
-			p.part.Request = planned[number-1].Request
-		}
 		offset += p.part.Size
+		if p.err != nil && p.section != nil {
+			_ = p.section.Close()
+			p.section = nil
+		}
 		select {
 		case pieces <- p:
 		case <-ctx.Done():
@@ -125,6 +125,13 @@ func (s *Stream) read(ctx context.Context, planned []ticket.Part, held *semaphor
 			return
 		}
 	}
+}
+
+func (s *Stream) partSize(number int) int64 {
+	if s.PartSize > 0 {
+		return s.PartSize
+	}
+	return ticket.StreamPartSize(number)
 }
 
 // ends says whether the stream has ended with this part, and whether that is
@@ -198,21 +205,20 @@ func (l *lookahead) ended() (bool, error) {
 	}
 }
 
-// section reads up to size bytes, into memory or into a file that is already
-// removed.
-func (l *lookahead) section(size int64) (Section, int64, error) {
-	if size > maxInMemory {
+// section reads up to size bytes into buffer or, where that is nil, into a
+// file that is already removed.
+func (l *lookahead) section(size int64, buffer []byte) (Section, int64, error) {
+	if buffer == nil {
 		return spool(l, size)
 	}
-	buf := make([]byte, size)
-	n, err := io.ReadFull(l, buf)
+	n, err := io.ReadFull(l, buffer)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		l.end, err = true, nil
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the stream: %w", err)
 	}
-	return memory(buf[:n]), int64(n), nil
+	return memory(buffer[:n]), int64(n), nil
 }
 
 // spooled is a section in a temporary file that goes with its descriptor.
