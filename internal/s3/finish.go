@@ -171,7 +171,7 @@ func (s *Store) complete(ctx context.Context, t *ticket.Ticket, st state, receip
 
 // completion returns the request that completes the upload, and what the object must then be.
 func (s *Store) completion(ctx context.Context, t *ticket.Ticket, st state, receipts []ticket.Receipt) (*sdk.CompleteMultipartUploadInput, evidence, error) {
-	want := evidence{etag: multipartETag(receipts), since: time.Unix(st.Started, 0).Add(-2 * tolerated)}
+	want := evidence{etag: multipartETag(receipts), since: time.Unix(st.Started, 0)}
 	parts := make([]types.CompletedPart, len(receipts))
 	for i, r := range receipts {
 		want.size += r.Size

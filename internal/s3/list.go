@@ -138,7 +138,7 @@ func (s *Store) head(ctx context.Context, key, versionID string) (*object.Object
 	}
 	out, err := r.api.HeadObject(ctx, in)
 	if err != nil {
-		return nil, s.explain(err, s.location(key))
+		return nil, s.explain(s.reason(ctx, r, in, err), s.location(key))
 	}
 	raw, err := json.Marshal(record{
 		AcceptRanges: aws.ToString(out.AcceptRanges), CacheControl: aws.ToString(out.CacheControl),
@@ -157,6 +157,25 @@ func (s *Store) head(ctx context.Context, key, versionID string) (*object.Object
 		Modified: aws.ToTime(out.LastModified), ETag: trimETag(out.ETag), ContentType: aws.ToString(out.ContentType),
 		VersionID: aws.ToString(out.VersionId), Checksum: fullChecksum(out), MD5ETag: isMD5(out), Record: raw,
 	}, nil
+}
+
+// reason asks again with a GET why a HEAD was refused, whose answer has no room
+// for S3's code: the key, the bucket or the credentials may be what is not found.
+func (s *Store) reason(ctx context.Context, r *remote, in *sdk.HeadObjectInput, refused error) error {
+	if statusOf(refused)/100 != 4 {
+		return refused
+	}
+	out, err := r.api.GetObject(ctx, &sdk.GetObjectInput{
+		Bucket: in.Bucket, Key: in.Key, VersionId: in.VersionId, Range: aws.String("bytes=0-0"),
+	})
+	if err == nil {
+		_ = out.Body.Close() // of one byte
+		return refused
+	}
+	if code, _ := apiCode(err); code == "" {
+		return refused
+	}
+	return err
 }
 
 // fullChecksum returns the checksum of the whole object, or nil: one that is

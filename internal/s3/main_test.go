@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/hoist-cli/hoist/internal/checksum"
 	"github.com/hoist-cli/hoist/internal/local"
@@ -244,11 +243,6 @@ func stat(t *testing.T, s *Store, path string) *object.Object {
 	return obj
 }
 
-func base64MD5(b []byte) string {
-	h := md5.Sum(b)
-	return base64.StdEncoding.EncodeToString(h[:])
-}
-
 func names(t *testing.T, s *Store, prefix string, recursive bool) []string {
 	t.Helper()
 	var out []string
@@ -261,4 +255,6 @@ func names(t *testing.T, s *Store, prefix string, recursive bool) []string {
 	return out
 }
 
-var _ = fmt.Sprint
+func versioned() *types.VersioningConfiguration {
+	return &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}
+}

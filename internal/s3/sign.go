@@ -131,12 +131,14 @@ func (s *Store) presign(ctx context.Context, u unsigned) (*ticket.Request, time.
 }
 
 // lifetime is what was asked for, or less where the credentials end before.
+// Their Expires stands margin before their end, so the requests of the last ones that
+// the chain can give end half of it before.
 func (s *Store) lifetime(creds aws.Credentials, now time.Time, asked time.Duration) (time.Duration, error) {
 	if creds.CanExpire {
-		asked = min(asked, creds.Expires.Sub(now))
+		asked = min(asked, creds.Expires.Add(margin/2).Sub(now))
 	}
 	if asked < time.Second {
-		return 0, fault.WithHint(fault.New(fault.Denied, "the AWS credentials end now"), "log in again")
+		return 0, fault.WithHint(fault.New(fault.Denied, "the AWS credentials have ended"), "log in again")
 	}
 	return asked.Truncate(time.Second), nil
 }

@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/hoist-cli/hoist/internal/checksum"
 	"github.com/hoist-cli/hoist/internal/fault"
@@ -150,7 +153,7 @@ func (s *Store) create(ctx context.Context, key string, spec object.Spec, st *st
 	if aws.ToString(out.UploadId) == "" {
 		return fault.WithHint(fault.New(fault.Failed, "%s: the store started an upload and did not name it", s.location(key)), "check --endpoint-url")
 	}
-	st.UploadID, st.Started = *out.UploadId, s.clock.now().Unix()
+	st.UploadID, st.Started = *out.UploadId, answered(out.ResultMetadata).Unix()
 	if st.Checksum == "" || st.Checksum == checksum.MD5 {
 		return nil
 	}
@@ -167,6 +170,17 @@ func (s *Store) create(ctx context.Context, key string, spec object.Spec, st *st
 	s.keeps.Store(no)
 	st.Checksum = checksum.MD5
 	return nil
+}
+
+// answered is when the store answered, by its own clock: the time from which on an object
+// can come from this upload, whose LastModified S3 sets to its start.
+func answered(m middleware.Metadata) time.Time {
+	if resp, ok := awsmiddleware.GetRawResponse(m).(*smithyhttp.Response); ok {
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			return date.Add(-time.Second) // it has whole seconds, and may be written after the start
+		}
+	}
+	return time.Unix(0, 0)
 }
 
 // abortQuietly gives up an upload of which nothing was sent; the error that is
