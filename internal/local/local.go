@@ -13,6 +13,9 @@
 //   - The child holds server.lock for as long as it serves, so there is never
 //     a second one. Its address and credentials are in server.json (0600).
 //
+// versitygw does not sync files to the disk before it answers: a crash of the
+// machine, unlike one of a process, may lose what was just stored.
+//
 // The binary that calls Open must be able to become that child: it runs Serve
 // for the command ServeCommand, or calls ServeIfChild first in its main or
 // TestMain.

@@ -263,6 +263,36 @@ func TestRecoverUploads(t *testing.T) {
 	}
 }
 
+func TestRemoveTorsos(t *testing.T) {
+	root := t.TempDir()
+	s := openStore(t, root)
+	put(t, s, "k", []byte("v"))
+	id, done := startParts(t, s, "parts", []byte("v"))
+	s.Close()
+	waitEnd(t, root)
+	uploads, err := filepath.Glob(filepath.Join(root, "objects", bucket, ".sgwtmp", "multipart", "*"))
+	if err != nil || len(uploads) != 1 {
+		t.Fatalf("%q, %v", uploads, err)
+	}
+	torsos := []string{filepath.Join(root, "objects", bucket, ".sgwtmp", "e3b0.123"), filepath.Join(uploads[0], "e3b0.456")}
+	for _, path := range torsos {
+		if err := os.WriteFile(path, []byte("torso"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	s = openStore(t, root)
+	for _, path := range torsos {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+	completeParts(t, s, "parts", id, done)
+	if got := list(t, s); !cmp.Equal(got, []string{"k", "parts"}) {
+		t.Errorf("list: %q", got)
+	}
+}
+
 func TestWrongSecret(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	s.SecretAccessKey = "wrong"

@@ -29,3 +29,26 @@ func recoverUploads(dir string) error {
 	}
 	return nil
 }
+
+// removeTorsos removes the bytes of objects and parts that were being received
+// when a server was killed. They have no names where the file system has
+// O_TMPFILE, and otherwise are the only plain files there. Nobody may be serving.
+func removeTorsos(dir string) error {
+	for _, pattern := range []string{"*/" + posix.MetaTmpDir + "/*", "*/" + posix.MetaTmpMultipartDir + "/*/*"} {
+		found, err := fs.Glob(os.DirFS(dir), pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			info, err := os.Lstat(path)
+			if err == nil && info.Mode().IsRegular() {
+				err = os.Remove(path)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -93,11 +94,11 @@ func serve(ctx context.Context, l layout, ready func() error) error {
 	defer be.Shutdown()
 
 	addr := address{PID: os.Getpid(), AccessKeyID: accessKeyID, SecretAccessKey: rand.Text() + rand.Text()}
-	srv, failed, err := listen(be, &addr)
+	srv, err := listen(be, &addr)
 	if err != nil {
 		return err
 	}
-	defer srv.ShutDown()
+	defer srv.end()
 
 	if err := writeJSON(l.serverFile(), addr); err != nil {
 		return err
@@ -114,7 +115,7 @@ func serve(ctx context.Context, l layout, ready func() error) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-failed:
+	case err := <-srv.failed:
 		return err
 	case err := <-gone:
 		return err
@@ -130,7 +131,7 @@ func openBackend(ctx context.Context, l layout) (guarded, error) {
 	if err != nil {
 		return guarded{}, err
 	}
-	if err := recoverUploads(l.objects()); err != nil {
+	if err := errors.Join(recoverUploads(l.objects()), removeTorsos(l.objects())); err != nil {
 		return guarded{}, err
 	}
 	opts := posix.PosixOpts{CopyObjectThreshold: maxCopy}
@@ -171,30 +172,44 @@ func makeBucket(ctx context.Context, be *posix.Posix, storer meta.MetadataStorer
 	}, acl)
 }
 
-// listen serves be on a free port of the loopback interface and completes
-// addr. The channel yields the server's end.
-func listen(be guarded, addr *address) (*s3api.S3ApiServer, <-chan error, error) {
+// server is a gateway that knows whether it is answering anybody.
+type server struct {
+	gateway *s3api.S3ApiServer
+	busy    atomic.Int64 // requests
+	failed  chan error   // yields the end of serving
+}
+
+// end lets requests finish whose senders are gone, such as the completion of
+// an upload. Without any it does not ask the gateway to shut down, which takes
+// it 100 ms that the next command would wait for.
+func (s *server) end() {
+	if s.busy.Load() > 0 {
+		_ = s.gateway.ShutDown() // it has its own time limit, after which the process ends
+	}
+}
+
+// listen serves be on a free port of the loopback interface and completes addr.
+func listen(be guarded, addr *address) (*server, error) {
 	var err error
 	for range portTries {
 		var host string
 		if host, err = freeAddress(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		bound := make(chan struct{})
-		var srv *s3api.S3ApiServer
+		var srv *server
 		if srv, err = newServer(be, *addr, func() { close(bound) }); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		failed := make(chan error, 1)
-		go func() { failed <- srv.ServeMultiPort([]string{host}) }()
+		go func() { srv.failed <- srv.gateway.ServeMultiPort([]string{host}) }()
 		select {
 		case <-bound:
 			addr.Endpoint = "http://" + host
-			return srv, failed, nil
-		case err = <-failed:
+			return srv, nil
+		case err = <-srv.failed:
 		}
 	}
-	return nil, nil, fmt.Errorf("no port could be had: %w", err)
+	return nil, fmt.Errorf("no port could be had: %w", err)
 }
 
 // freeAddress returns an address that was free just now: versitygw takes
@@ -209,17 +224,25 @@ func freeAddress() (string, error) {
 
 // newServer is embedgw.RunVersityGW without what is not wanted here: user
 // management, metrics, events, web pages.
-func newServer(be guarded, addr address, onListen func()) (*s3api.S3ApiServer, error) {
+func newServer(be guarded, addr address, onListen func()) (*server, error) {
+	srv := &server{failed: make(chan error, 1)}
 	root := middlewares.RootUserConfig{Access: addr.AccessKeyID, Secret: addr.SecretAccessKey}
 	iam := auth.NewIAMServiceSingle(auth.Account{Access: root.Access, Secret: root.Secret, Role: auth.RoleAdmin})
-	return s3api.New(be, root, region, iam, nil, nil, nil, nil,
+	gateway, err := s3api.New(be, root, region, iam, nil, nil, nil, nil,
 		s3api.WithQuiet(),
 		s3api.WithKeepAlive(),
 		s3api.WithConcurrencyLimiter(maxConnections, maxRequests),
 		s3api.WithMpMaxParts(maxParts),
 		s3api.WithOnListen(onListen),
+		s3api.WithMiddleware("/", func(c fiber.Ctx) error {
+			srv.busy.Add(1)
+			defer srv.busy.Add(-1)
+			return c.Next()
+		}),
 		s3api.WithRoute(fiber.MethodGet, probePath+":nonce", func(c fiber.Ctx) error {
 			return c.SendString(addr.proof(c.Params("nonce")))
 		}),
 	)
+	srv.gateway = gateway
+	return srv, err
 }
