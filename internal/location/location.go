@@ -91,3 +91,11 @@ func (l Location) Parent() Location {
 	trimmed := strings.TrimSuffix(l.Path, "/")
 	return l.At(trimmed[:strings.LastIndexByte(trimmed, '/')+1])
 }
+
+// Holds says whether other is l itself or, where l is a prefix, below it.
+func (l Location) Holds(other Location) bool {
+	if l.Profile != other.Profile || l.Bucket != other.Bucket {
+		return false
+	}
+	return l.Path == other.Path || l.IsPrefix() && strings.HasPrefix(other.Path, l.Path)
+}

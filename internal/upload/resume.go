@@ -10,6 +10,7 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/journal"
+	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/provider"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -21,7 +22,7 @@ func (s *session) openJournal(ctx context.Context) error {
 	if err != nil {
 		return fault.At(fault.Plan, err)
 	}
-	options, err := fingerprint(s.spec)
+	options, err := Fingerprint(s.spec)
 	if err != nil {
 		return fault.At(fault.Plan, err)
 	}
@@ -89,9 +90,9 @@ func confirmed(receipts, held []ticket.Receipt) []ticket.Receipt {
 	return out
 }
 
-// fingerprint is equal for options that make the same upload.
-func fingerprint(options any) (string, error) {
-	text, err := json.Marshal(options)
+// Fingerprint is equal for specs that store the same file alike.
+func Fingerprint(spec object.Spec) (string, error) {
+	text, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("fingerprint: %w", err)
 	}

@@ -1,0 +1,127 @@
+// Package cli is the command line: one file a command, each of which turns
+// flags into options and makes one call. What goes wrong is printed here, once,
+// and becomes an exit code in exit.go.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hoist-cli/hoist/internal/config"
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/term"
+)
+
+// Main runs the command that args, the program's name first, stand for, and
+// returns its exit code.
+func Main(ctx context.Context, args []string, streams *term.Streams, version string) (exit int) {
+	if served, err := local.ServeIfChild(ctx, args); served {
+		return exitCode(err)
+	}
+	a := &app{streams: streams, version: version, printer: term.NewPrinter(streams, term.Options{})}
+	defer func() {
+		if crash := recover(); crash != nil {
+			a.printer.Error(term.Failure{Err: crashed(crash), Exit: 1})
+			exit = 1
+		}
+	}()
+	ctx, stop := withSignals(ctx)
+	defer stop()
+	defer a.close()
+
+	root := a.root()
+	root.SetArgs(args[1:])
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w (%w)", err, cause)
+	}
+	exit = exitCode(err)
+	a.printer.Error(term.Failure{Err: err, Exit: exit})
+	return exit
+}
+
+// crashed is what is said of a panic.
+func crashed(crash any) error {
+	return &fault.Error{
+		Message: fmt.Sprintf("this is a fault of hoist itself: %v\n%s", crash, debug.Stack()),
+		Hint:    "please report it with these lines and the command, without its secrets",
+	}
+}
+
+// root returns the command line. Making it reads no file and opens no socket.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hoist",
+		Short: "Get files into S3, whoever holds the keys",
+		Long: `hoist gets files into S3, whoever holds the keys: your own AWS credentials, or
+an HTTP API that hands out presigned URLs.
+
+A location is s3://BUCKET/KEY, PROFILE:PATH, local:PATH (a store on this
+machine that needs no account), or - for standard input or output.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.prepare,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fault.WithHint(usage("unknown command %q", args[0]), "hoist help lists the commands")
+			}
+			return cmd.Help()
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.WithHint(usage("%w", err), "%s --help lists the flags", cmd.CommandPath())
+	})
+	root.CompletionOptions.DisableDefaultCmd = true
+	config.Flags(root.PersistentFlags())
+	root.AddCommand(
+		a.uploadCommand(),
+		a.presignCommand(),
+		a.completeCommand(),
+		a.lsCommand(),
+		a.statCommand(),
+		a.rmCommand(),
+		a.corsCommand(),
+		a.versionCommand(),
+	)
+	return root
+}
+
+// usage returns an error of a command line that cannot be meant.
+func usage(format string, args ...any) error {
+	return fault.At(fault.Config, fault.New(fault.Usage, format, args...))
+}
+
+// takes checks the number of arguments; most < 0 is any number.
+func takes(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return fault.WithHint(usage("%s takes %s", cmd.CommandPath(), what), "%s --help shows how", cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// long returns the long help of a command: what it does, and the exit codes that it returns.
+func long(text string, codes ...int) string {
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(text))
+	b.WriteString("\n\nExit status:\n")
+	for _, code := range append([]int{0, 1, 2}, codes...) {
+		fmt.Fprintf(&b, "  %-4d %s\n", code, exitHelp[code])
+	}
+	b.WriteString("  130  interrupted (143 terminated)")
+	return b.String()
+}

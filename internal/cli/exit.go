@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+)
+
+// exitCode is what a script sees of err: the one place that decides it.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if s, ok := errors.AsType[interrupted](err); ok {
+		return 128 + int(s.signal)
+	}
+	switch fault.KindOf(err) {
+	case fault.Usage:
+		return 2
+	case fault.Incomplete:
+		return 3
+	case fault.Denied:
+		return 4
+	case fault.NotFound:
+		return 5
+	case fault.Integrity:
+		return 6
+	case fault.Temporary:
+		return 7
+	case fault.Mixed:
+		return 8
+	case fault.Exists:
+		return 9
+	default:
+		return 1
+	}
+}
+
+// exitHelp are the lines of a command's help that say which codes it returns.
+var exitHelp = map[int]string{
+	0: "done",
+	1: "failed",
+	2: "usage or configuration: nothing was sent",
+	3: "incomplete: the same command goes on",
+	4: "denied",
+	5: "not found",
+	6: "integrity: a checksum or size differs, or the file changed",
+	7: "temporary: throttled, unreachable or timed out",
+	8: "some of several files failed",
+	9: "exists already (--no-clobber)",
+}
+
+// interrupted is why the context of a command ended when a signal came.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string {
+	if i.signal == syscall.SIGINT {
+		return "interrupted"
+	}
+	return "terminated"
+}
+
+// withSignals returns a context that the first SIGINT or SIGTERM ends, so that
+// the command stops cleanly; the second one kills the process as if nobody
+// listened. A signal that the process was started to ignore stays ignored, as
+// shells want it of what they start with &.
+func withSignals(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			number, _ := s.(syscall.Signal)
+			cancel(interrupted{number})
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}

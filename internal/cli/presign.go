@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hoist-cli/hoist/internal/config"
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/location"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/provider"
+	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/upload"
+	"github.com/hoist-cli/hoist/internal/walk"
+)
+
+type presignOptions struct {
+	attributes attributeFlags
+	walk       walk.Options
+	get        bool
+	expires    config.Duration
+	method     string
+	eager      bool
+	lazy       bool
+	format     string
+	maxSize    config.Size
+	output     string
+	versionID  string
+
+	sources []string
+	dest    location.Location
+}
+
+func (a *app) presignCommand() *cobra.Command {
+	var o presignOptions
+	cmd := &cobra.Command{
+		Use:   "presign FILE... [DEST]",
+		Short: "Make tickets that others can upload with, or URLs to download",
+		Long: long(`
+Starts uploads of FILEs to DEST and prints a ticket for each, one a line, signed
+for whoever sends the bytes: "hoist upload FILE --ticket TICKET". A ticket is a
+secret: it may be used by whoever has it.
+
+  hoist presign - --name NAME --size SIZE DEST   for a file that is elsewhere
+  hoist presign --get LOCATION...                URLs to download objects with`,
+			3, 4, 5, 6, 7, 9),
+		Example: `  hoist presign build.zip s3://bucket/ -o build.ticket
+  hoist presign build.zip s3://bucket/ | ssh far hoist upload build.zip --ticket -
+  hoist presign photo.jpg s3://bucket/ --method post --format curl
+  hoist presign --get --expires 15m s3://bucket/report.pdf`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.parse(a, args); err != nil {
+				return err
+			}
+			return a.presign(cmd.Context(), &o)
+		},
+	}
+	flags := cmd.Flags()
+	o.attributes.add(cmd)
+	flags.BoolVarP(&o.walk.Recursive, "recursive", "r", false, "take what is in folders")
+	flags.StringArrayVar(&o.walk.Include, "include", nil, "take only what matches `GLOB` (repeatable)")
+	flags.StringArrayVar(&o.walk.Exclude, "exclude", nil, "leave out what matches `GLOB` (repeatable)")
+	flags.BoolVar(&o.get, "get", false, "URLs to download objects with")
+	flags.StringVar(&o.versionID, "version-id", "", "with --get: `ID` of the version")
+	flags.Var(&o.expires, "expires", "how long the signatures live, at most 7d (default: 1h)")
+	flags.StringVar(&o.method, "method", "", "put, post or multipart (default: by size)")
+	flags.BoolVar(&o.eager, "eager", false, "sign every part now, also on an API that signs part by part")
+	flags.BoolVar(&o.lazy, "lazy", false, "sign no part: the sender signs with keys of its own")
+	flags.StringVar(&o.format, "format", "ticket", "what to print: ticket, url or curl")
+	flags.Var(&o.maxSize, "max-size", "with --method post: most that the form takes (default: the file's size exactly)")
+	flags.StringVarP(&o.output, "output", "o", "", "write to `FILE` (mode 0600) instead of standard output")
+	complete(cmd, "method", "put", "post", "multipart")
+	complete(cmd, "format", "ticket", "url", "curl")
+	return cmd
+}
+
+func (o *presignOptions) parse(a *app, args []string) (err error) {
+	o.sources = args
+	if !o.get {
+		last := len(args) - 1
+		if last >= 0 {
+			if dest, ok := location.Parse(args[last]); ok {
+				o.dest, o.sources = dest, args[:last]
+			}
+		}
+		if o.dest == (location.Location{}) {
+			if o.dest, err = a.defaultLocation(); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case len(o.sources) == 0:
+		return fault.WithHint(usage("nothing to presign"), "hoist presign FILE... DEST, or hoist presign --get LOCATION...")
+	case o.eager && o.lazy:
+		return usage("--eager and --lazy do not go together")
+	case o.method != "" && o.method != string(ticket.Put) && o.method != string(ticket.Post) && o.method != string(ticket.Multipart):
+		return usage("--method %q is none of put, post, multipart", o.method)
+	case o.format != "ticket" && o.format != "url" && o.format != "curl":
+		return usage("--format %q is none of ticket, url, curl", o.format)
+	case o.lazy && o.format != "ticket":
+		return usage("--lazy signs nothing, so there is no %s to print", o.format)
+	}
+	return nil
+}
+
+func (a *app) presign(ctx context.Context, o *presignOptions) (err error) {
+	out := a.streams.Out
+	if o.output != "" && !a.settings.DryRun {
+		file, err := os.OpenFile(o.output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
+			return usage("%w", err)
+		}
+		defer file.Close()
+		if err := file.Chmod(0o600); err != nil {
+			return usage("%s: %w", o.output, err)
+		}
+		out = file
+	}
+	if o.get {
+		return a.each(o.sources, func(loc location.Location) error {
+			return fault.At(fault.Sign, a.presignGet(ctx, o, loc, out))
+		})
+	}
+	spec, err := o.attributes.spec()
+	if err != nil {
+		return err
+	}
+	spec.Method, spec.Expires, spec.MaxSize = ticket.Method(o.method), time.Duration(o.expires), int64(o.maxSize)
+	if len(o.sources) == 1 && o.sources[0] == "-" {
+		return a.presignElsewhere(ctx, o, spec, out)
+	}
+	return a.presignFiles(ctx, o, spec, out)
+}
+
+// presignElsewhere makes the ticket of a file that is on another machine.
+func (a *app) presignElsewhere(ctx context.Context, o *presignOptions, spec object.Spec, out io.Writer) error {
+	if spec.File.Name == "" || spec.File.Size < 0 {
+		return fault.WithHint(usage("of a file that is elsewhere the name and size must be told"), "add --name NAME --size SIZE")
+	}
+	if spec.File.Type == "" {
+		spec.File.Type = typeByName(spec.File.Name)
+	}
+	spec.Path = o.dest.Path
+	if o.dest.IsPrefix() {
+		spec.Path = o.dest.Join(spec.File.Name).Path
+	}
+	return a.presignOne(ctx, o, spec, "FILE", out)
+}
+
+func (a *app) presignFiles(ctx context.Context, o *presignOptions, spec object.Spec, out io.Writer) error {
+	if err := walk.Check(o.sources, o.walk); err != nil {
+		return fault.At(fault.Plan, err)
+	}
+	to, err := newDestination(o.dest, o.sources, false, &o.attributes)
+	if err != nil {
+		return err
+	}
+	count := 0
+	for found := range walk.Files(o.sources, o.walk) {
+		count++
+		if found.Err != nil {
+			return fault.At(fault.Plan, fault.New(fault.Usage, "%w", found.Err))
+		}
+		file, err := openFile(found.Path)
+		if err != nil {
+			return fault.At(fault.Plan, err)
+		}
+		described, err := upload.Describe(spec, file, found.Name)
+		if err != nil {
+			return fault.At(fault.Plan, err)
+		}
+		described.Path = to.path(found)
+		if o.format == "url" && o.attributes.contentType == "" {
+			described.File.Type = "" // whoever uses a bare URL sends no type, and what is signed must be sent
+		}
+		if err := a.presignOne(ctx, o, described, found.Path, out); err != nil {
+			return named(found.Path, err)
+		}
+	}
+	if count == 0 {
+		return fault.At(fault.Plan, fault.New(fault.Usage, "no file matches"))
+	}
+	return nil
+}
+
+func (a *app) presignOne(ctx context.Context, o *presignOptions, spec object.Spec, source string, out io.Writer) error {
+	if a.settings.DryRun {
+		a.printer.Info("would presign %s for %s", source, o.dest.At(spec.Path))
+		return nil
+	}
+	local, err := a.isLocal(o.dest)
+	if err != nil {
+		return err
+	}
+	if local && (o.eager || o.format != "ticket") {
+		return fault.WithHint(usage("%s: its URLs end with the command that made them", o.dest), "hoist serve --to %s: makes URLs that last", o.dest.Profile)
+	}
+	p, err := a.open(ctx, o.dest)
+	if err != nil {
+		return err
+	}
+	t, err := upload.Presign(ctx, p, spec, o.lazy || local)
+	if err != nil {
+		return err
+	}
+	switch o.format {
+	case "url":
+		return a.writeURL(t, out)
+	case "curl":
+		return writeCurl(t, source, out)
+	default:
+		return ticket.Write(out, t)
+	}
+}
+
+type presignedJSON struct {
+	V        int               `json:"v"`
+	Location string            `json:"location"`
+	Method   string            `json:"method"`
+	URL      string            `json:"url"`
+	Headers  map[string]string `json:"headers"`
+	Expires  *time.Time        `json:"expires"`
+}
+
+func (a *app) presignGet(ctx context.Context, o *presignOptions, loc location.Location, out io.Writer) error {
+	local, err := a.isLocal(loc)
+	if err != nil {
+		return err
+	}
+	if local {
+		return fault.WithHint(usage("%s: its URLs end with the command that made them", loc), "hoist serve --to %s: makes URLs that last", loc.Profile)
+	}
+	p, err := a.open(ctx, loc)
+	if err != nil {
+		return err
+	}
+	getter, err := able[provider.Getter](p, loc, "hand out download URLs")
+	if err != nil {
+		return err
+	}
+	request, err := getter.SignGet(ctx, loc.Path, o.versionID, time.Duration(o.expires))
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return writeJSON(out, presignedJSON{V: 1, Location: loc.String(), Method: request.Method, URL: request.URL, Headers: request.Header, Expires: expiry(request.URL)})
+	}
+	for name := range request.Header {
+		a.printer.Warn("this URL works only with the header %s", name)
+	}
+	_, err = io.WriteString(out, request.URL+"\n")
+	return err
+}

@@ -1,0 +1,69 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hoist-cli/hoist/internal/config"
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/s3"
+)
+
+// Open returns the provider of a profile, as the settings resolved for it have
+// it. It makes no request, but for kind local it starts the store if nobody
+// has. close is to be called after the provider's last use.
+//
+// A profile without a name is that of s3://, whose locations name the bucket.
+func Open(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (_ Provider, closeStore func() error, err error) {
+	switch p.Kind {
+	case config.S3:
+		store, err := openS3(ctx, p, s, client)
+		return store, func() error { return nil }, err
+	case config.Local:
+		return openLocal(ctx, p, s, client)
+	default:
+		return nil, nil, fault.New(fault.Usage, "profile %q: kind %s is not served by this version", p.Name, p.Kind)
+	}
+}
+
+func openS3(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (*s3.Store, error) {
+	c := s3.Config{
+		Profile: p.Name, Bucket: s.Bucket, Prefix: p.Prefix, Region: s.Region, Endpoint: s.EndpointURL,
+		PathStyle: p.PathStyle, AWSProfile: p.AWSProfile, Anonymous: s.NoSignRequest,
+		HTTP: client, Retries: s.Retries,
+	}
+	if p.Name == "" {
+		c.Bucket, c.Prefix = p.Bucket, ""
+	} else {
+		c.Base = p.Name + ":"
+	}
+	var err error
+	if c.AccessKeyID, err = p.AccessKeyID.Resolve(ctx, p.Name+"/access_key_id"); err != nil {
+		return nil, err
+	}
+	if c.SecretAccessKey, err = p.SecretAccessKey.Resolve(ctx, p.Name+"/secret_access_key"); err != nil {
+		return nil, err
+	}
+	return s3.New(ctx, c)
+}
+
+// openLocal starts or joins the local store, which is S3 like any other.
+func openLocal(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (Provider, func() error, error) {
+	running, err := local.Open(ctx, p.Root)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := s3.New(ctx, s3.Config{
+		Base: p.Name + ":", Profile: p.Name, Bucket: running.Bucket, Region: running.Region,
+		// The port is another one each time; what stays is the folder.
+		Endpoint: running.Endpoint, Address: "local:" + p.Root,
+		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey,
+		HTTP: client, Retries: s.Retries, CheckKey: running.CheckKey,
+	})
+	if err != nil {
+		_ = running.Close()
+		return nil, nil, err
+	}
+	return store, running.Close, nil
+}
