@@ -46,6 +46,9 @@ type Download struct {
 	Path string
 	// NoClobber refuses to replace a file: a fault.Exists.
 	NoClobber bool
+	// Publish, which may be nil, is called when the file is complete and
+	// verified, with what gives it its name.
+	Publish func(rename func() error) error
 	// Journal is the folder where the ranges that are on disk are noted, for
 	// another run of the same download; "" if none is to go on.
 	Journal string
@@ -80,7 +83,7 @@ func (e *Engine) Receive(ctx context.Context, d Download) (Received, error) {
 	}
 	verified, err := e.verify(ctx, d, p)
 	if err == nil {
-		err = p.commit(d.NoClobber)
+		err = p.commit(d)
 	}
 	if err != nil {
 		return Received{}, p.fail(err)

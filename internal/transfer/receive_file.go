@@ -196,7 +196,7 @@ func (p *partial) sum() *ticket.Checksum {
 }
 
 // commit makes the file the destination.
-func (p *partial) commit(noClobber bool) error {
+func (p *partial) commit(d Download) error {
 	if p.replace != 0 {
 		if err := p.file.Chmod(p.replace); err != nil { // past the umask
 			return err
@@ -211,7 +211,11 @@ func (p *partial) commit(noClobber bool) error {
 	if err := p.file.Close(); err != nil {
 		return err
 	}
-	if err := p.publish(noClobber); err != nil {
+	publish := d.Publish
+	if publish == nil {
+		publish = func(rename func() error) error { return rename() }
+	}
+	if err := publish(func() error { return p.rename(d.NoClobber) }); err != nil {
 		return err
 	}
 	if p.noted != nil {
@@ -220,10 +224,10 @@ func (p *partial) commit(noClobber bool) error {
 	return nil
 }
 
-// publish gives the file its name. To replace nothing it takes a link, which
+// rename gives the file its name. To replace nothing it takes a link, which
 // fails where there is a file; a file system without links has the name
 // reserved by an empty file.
-func (p *partial) publish(noClobber bool) error {
+func (p *partial) rename(noClobber bool) error {
 	if !noClobber {
 		return p.dir.Rename(p.name, p.path)
 	}

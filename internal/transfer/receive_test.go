@@ -319,6 +319,13 @@ func TestReceiveDamaged(t *testing.T) {
 	}
 }
 
+// reset forgets the requests and has the following ones answered by fail.
+func (s *shelf) reset(fail func(n int, w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail, s.requests = fail, nil
+}
+
 // cut sends half of what was asked for and breaks the connection.
 func (s *shelf) cut(w http.ResponseWriter, r *http.Request) {
 	s.serve(&halved{ResponseWriter: w}, r)
@@ -572,7 +579,7 @@ func interrupt(t *testing.T, s *shelf, d Download) error {
 		return true
 	}
 	_, err := newEngine(t, Options{Concurrency: 1}).Receive(ctx, d)
-	s.fail, s.requests = nil, nil
+	s.reset(nil)
 	return err
 }
 
@@ -767,14 +774,14 @@ func TestReceiveKilled(t *testing.T) {
 
 	// Two requests at a time: that the fifth and the sixth have come says that four ranges are noted.
 	held := make(chan struct{}, 2)
-	s.fail = func(n int, _ http.ResponseWriter, r *http.Request) bool {
+	s.reset(func(n int, _ http.ResponseWriter, r *http.Request) bool {
 		if n <= 4 {
 			return false
 		}
 		held <- struct{}{}
 		<-r.Context().Done()
 		return true
-	}
+	})
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReceiveChild$")
 	child.Env = append(os.Environ(), childDir+"="+root, childURL+"="+s.URL, childETag+"="+s.etag)
 	var out bytes.Buffer
@@ -795,9 +802,7 @@ func TestReceiveKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	s.mu.Lock()
-	s.fail, s.requests = nil, nil
-	s.mu.Unlock()
+	s.reset(nil)
 	wantResumed(t, s, d, []int{4, 5})
 }
 
@@ -987,13 +992,13 @@ func TestReceiveToObjectChanges(t *testing.T) {
 
 // A reader that takes its time, such as a pager, is no stalled store.
 func TestReceiveToSlowReader(t *testing.T) {
-	const stall = 50 * time.Millisecond
+	const stall = 500 * time.Millisecond
 	s := newShelf(t, random(1<<20))
 	r, w := io.Pipe()
 	var got bytes.Buffer
 	read := make(chan error, 1)
 	go func() {
-		pause := time.NewTimer(3 * stall)
+		pause := time.NewTimer(2 * stall)
 		<-pause.C
 		_, err := got.ReadFrom(r)
 		read <- err
