@@ -43,7 +43,7 @@ const (
 // proof is what only a server that knows the secret can answer to nonce.
 func (a address) proof(nonce string) string {
 	mac := hmac.New(sha256.New, []byte(a.SecretAccessKey))
-	io.WriteString(mac, "hoist local store\n"+nonce)
+	mac.Write([]byte("hoist local store\n" + nonce))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 

@@ -93,7 +93,7 @@ func startChild(ctx context.Context, l layout) error {
 	}
 	defer out.Close()
 
-	cmd := exec.Command(exe, childArgs(l.root)...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe, childArgs(l.root)...)
 	cmd.Env = childEnv()
 	cmd.Dir = l.root
 	cmd.Stdout, cmd.Stderr = in, log

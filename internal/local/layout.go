@@ -102,7 +102,7 @@ func tryXattr(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	defer f.Close()
 	if err := x.StoreAttribute(f, "", "", "hoist", []byte("1")); err != nil {
 		return err
@@ -126,7 +126,7 @@ func writeJSON(path string, v any) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name())
 	}
 	return err
 }

@@ -62,13 +62,18 @@ type Store struct {
 // only: the store stays until Close.
 func Open(ctx context.Context, root string) (*Store, error) {
 	s, err := open(ctx, root)
-	if errors.Is(err, fs.ErrPermission) {
-		err = fault.WithHint(&fault.Error{Kind: fault.Denied, Err: err}, "check who owns %s", root)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("local store at %s: %w", root, err)
+		return nil, fmt.Errorf("local store at %s: %w", root, explain(err, root))
 	}
 	return s, nil
+}
+
+// explain adds to an error of the file system what can be done.
+func explain(err error, root string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fault.WithHint(&fault.Error{Kind: fault.Denied, Err: err}, "check who owns %s and what is in it", root)
+	}
+	return err
 }
 
 func open(ctx context.Context, root string) (_ *Store, err error) {

@@ -62,10 +62,11 @@ func Serve(ctx context.Context, root string) error {
 	})
 	switch {
 	case errors.Is(err, errServed):
-		report{Served: true}.write(parent)
-		return nil
+		return report{Served: true}.write(parent)
 	case err != nil:
-		report{Message: err.Error(), Hint: fault.HintOf(err), Kind: fault.KindOf(err)}.write(parent)
+		err = explain(err, root)
+		// Without a parent to hear it the caller still has it.
+		_ = report{Message: err.Error(), Hint: fault.HintOf(err), Kind: fault.KindOf(err)}.write(parent)
 	}
 	return err
 }
@@ -94,7 +95,7 @@ func serve(ctx context.Context, l layout, ready func() error) error {
 	defer be.Shutdown()
 
 	addr := address{PID: os.Getpid(), AccessKeyID: accessKeyID, SecretAccessKey: rand.Text() + rand.Text()}
-	srv, err := listen(be, &addr)
+	srv, err := listen(ctx, be, &addr)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func serve(ctx context.Context, l layout, ready func() error) error {
 	}
 	// Taken away before the lock, so that nobody who finds the lock held by a
 	// child that starts reads the address of the one before.
-	defer os.Remove(l.serverFile())
+	defer func() { _ = os.Remove(l.serverFile()) }()
 	if err := ready(); err != nil {
 		return err
 	}
@@ -189,11 +190,11 @@ func (s *server) end() {
 }
 
 // listen serves be on a free port of the loopback interface and completes addr.
-func listen(be guarded, addr *address) (*server, error) {
+func listen(ctx context.Context, be guarded, addr *address) (*server, error) {
 	var err error
 	for range portTries {
 		var host string
-		if host, err = freeAddress(); err != nil {
+		if host, err = freeAddress(ctx); err != nil {
 			return nil, err
 		}
 		bound := make(chan struct{})
@@ -214,8 +215,9 @@ func listen(be guarded, addr *address) (*server, error) {
 
 // freeAddress returns an address that was free just now: versitygw takes
 // addresses, not listeners.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
