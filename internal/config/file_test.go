@@ -223,9 +223,9 @@ func TestPaths(t *testing.T) {
 	paths := func() []string { return []string{DefaultPath(), StateDir(), LocalRoot()} }
 	below := func(dirs ...string) []string {
 		return []string{
-			filepath.Join(dirs[0], "hoist/config.yaml"),
+			filepath.Join(dirs[0], "hoist", "config.yaml"),
 			filepath.Join(dirs[1], "hoist"),
-			filepath.Join(dirs[2], "hoist/local"),
+			filepath.Join(dirs[2], "hoist", "local"),
 		}
 	}
 	for _, env := range []string{"", "relative/is/no/base"} {

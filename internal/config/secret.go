@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,11 +61,11 @@ func (s Secret) String() string {
 
 // Format keeps every verb of fmt from the value.
 func (s Secret) Format(f fmt.State, verb rune) {
+	text := s.String()
 	if verb == 'q' {
-		fmt.Fprintf(f, "%q", s.String())
-		return
+		text = strconv.Quote(text)
 	}
-	io.WriteString(f, s.String())
+	_, _ = io.WriteString(f, text)
 }
 
 // MarshalJSON writes what String returns.

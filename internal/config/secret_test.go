@@ -49,6 +49,7 @@ func TestResolve(t *testing.T) {
 		return path
 	}
 	t.Setenv("HOME", dir)
+	t.Setenv("USERPROFILE", dir)
 	t.Setenv("HOIST_TEST_SECRET", password)
 	t.Setenv("HOIST_TEST_EMPTY", "")
 	keyring.MockInit() // the library's own store in memory: no test may ask the user's

@@ -99,24 +99,45 @@ func ParseDuration(s string) (time.Duration, error) {
 	return total, nil
 }
 
-// Size, Rate and Duration are flags (pflag.Value) of what the functions above read.
-type (
-	Size     int64
-	Rate     int64
-	Duration time.Duration
-)
+// Size is a flag (pflag.Value) in bytes.
+type Size int64
 
-func (v *Size) String() string     { return strconv.FormatInt(int64(*v), 10) }
-func (v *Rate) String() string     { return strconv.FormatInt(int64(*v), 10) }
-func (v *Duration) String() string { return time.Duration(*v).String() }
+// Type names the value in a help text.
+func (v *Size) Type() string { return "size" }
 
-func (v *Size) Type() string     { return "size" }
-func (v *Rate) Type() string     { return "rate" }
+// Set reads what ParseSize reads.
+func (v *Size) Set(s string) error { return set(v, s, ParseSize) }
+
+func (v *Size) String() string { return strconv.FormatInt(int64(*v), 10) }
+
+// Rate is a flag (pflag.Value) in bytes a second.
+type Rate int64
+
+// Type names the value in a help text.
+func (v *Rate) Type() string { return "rate" }
+
+// Set reads what ParseRate reads.
+func (v *Rate) Set(s string) error { return set(v, s, ParseRate) }
+
+func (v *Rate) String() string { return strconv.FormatInt(int64(*v), 10) }
+
+// Duration is a flag (pflag.Value) of a span of time.
+type Duration time.Duration
+
+// Type names the value in a help text.
 func (v *Duration) Type() string { return "duration" }
 
-func (v *Size) Set(s string) error     { return set(v, s, ParseSize) }
-func (v *Rate) Set(s string) error     { return set(v, s, ParseRate) }
+// Set reads what ParseDuration reads.
 func (v *Duration) Set(s string) error { return set(v, s, ParseDuration) }
+
+// String writes what Set reads, since viper hands flags on as strings. Of "0"
+// pflag knows that it is no default worth naming; of "0s" it does not.
+func (v *Duration) String() string {
+	if *v == 0 {
+		return "0"
+	}
+	return time.Duration(*v).String()
+}
 
 func set[V, N ~int64](v *V, s string, parse func(string) (N, error)) error {
 	n, err := parse(s)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,21 +104,27 @@ func TestUnitFlags(t *testing.T) {
 	var size Size
 	var rate Rate
 	var duration Duration
-	fs.Var(&size, "part-size", "")
-	fs.Var(&rate, "limit-rate", "")
-	fs.Var(&duration, "timeout", "")
+	fs.Var(&size, "part-size", "part `N`")
+	fs.Var(&rate, "limit-rate", "rate `N`")
+	fs.Var(&duration, "timeout", "wait `D`")
+	if help := fs.FlagUsages(); strings.Contains(help, "default") {
+		t.Errorf("the help names defaults of nothing:\n%s", help)
+	}
 	if err := fs.Parse([]string{"--part-size=8MiB", "--limit-rate=1M/s", "--timeout=7d"}); err != nil {
 		t.Fatal(err)
 	}
 	if size != 8<<20 || rate != 1e6 || time.Duration(duration) != 7*24*time.Hour {
-		t.Errorf("got %v %v %v", size, rate, duration)
+		t.Errorf("got %v %v %v", size, rate, time.Duration(duration))
 	}
 	if err := fs.Parse([]string{"--part-size=x"}); err == nil {
 		t.Error("--part-size=x is taken")
 	}
-	// What String writes, Set reads: viper passes flags on as strings.
-	again := Duration(0)
-	if err := again.Set(duration.String()); err != nil || again != duration {
-		t.Errorf("Set(%q): %v, %v", duration.String(), again, err)
+	for _, name := range []string{"part-size", "limit-rate", "timeout"} {
+		if text := fs.Lookup(name).Value.String(); fs.Set(name, text) != nil || fs.Lookup(name).Value.String() != text {
+			t.Errorf("--%s writes %q and does not read it", name, text)
+		}
+	}
+	if size != 8<<20 || rate != 1e6 || time.Duration(duration) != 7*24*time.Hour {
+		t.Errorf("written and read again: %v %v %v", size, rate, time.Duration(duration))
 	}
 }

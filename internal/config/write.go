@@ -102,7 +102,7 @@ func replace(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // gone already where all went well
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already where all went well
 	_, err = tmp.Write(data)
 	if err == nil {
 		err = tmp.Sync()

@@ -41,10 +41,13 @@ func TestMessages(t *testing.T) {
 		{"verbose", Options{Verbose: true}, "going on at part 3\nPUT https://x/?X-Amz-Signature=…&a\n" + textWarn +
 			`retry 1 of 5 in 1.5s: part 3 of a.bin: 503 Slow\nDown` + "\n" + textErrors},
 		{"quiet", Options{Quiet: true}, textWarn + textErrors},
-		{"json", Options{JSON: true, Verbose: true},
+		{
+			"json",
+			Options{JSON: true, Verbose: true},
 			`{"v":1,"event":"info","message":"going on at part 3"}` + "\n" +
 				`{"v":1,"event":"verbose","message":"PUT https://x/?X-Amz-Signature=…&a"}` + "\n" + jsonWarn +
-				`{"v":1,"event":"retry","message":"part 3 of a.bin: 503 Slow\nDown","retry":1,"retries":5,"wait":1.5}` + "\n" + jsonErrors},
+				`{"v":1,"event":"retry","message":"part 3 of a.bin: 503 Slow\nDown","retry":1,"retries":5,"wait":1.5}` + "\n" + jsonErrors,
+		},
 		{"json quiet", Options{JSON: true, Quiet: true}, jsonWarn + jsonErrors},
 	}
 	for _, tt := range tests {

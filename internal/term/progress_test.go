@@ -22,9 +22,11 @@ func TestPlainLines(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		m.Bytes.Add(10 << 20)
 		m.Files.Add(1)
-		if synctest.Wait(); err.Len() > 0 {
+		p.mu.Lock()
+		if err.Len() > 0 {
 			t.Errorf("after 4 s there is %q", err.String())
 		}
+		p.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		m.Bytes.Add(-4 << 20) // a part is sent again
 		time.Sleep(5 * time.Second)
