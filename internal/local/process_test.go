@@ -220,6 +220,9 @@ func TestUnableBinary(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "does not serve") || !strings.Contains(string(out), "ServeIfChild") {
 		t.Errorf("%v: %s", err, out)
 	}
+	if _, err := os.Stat(exe + ranSuite); err == nil {
+		t.Error("the child would have run the suite again")
+	}
 
 	// And what runs as a child without serving cannot have children.
 	t.Setenv(childMarker, "1")
