@@ -11,7 +11,7 @@ import (
 // expiry is judged by the store's clock.
 type clock struct {
 	next   http.RoundTripper
-	offset atomic.Int64 // ns to add to the local time
+	offset atomic.Int64 // time.Duration to add to the local time
 }
 
 // tolerated is how far apart the clocks may be before the offset is used: Date has whole

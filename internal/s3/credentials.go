@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,7 +20,7 @@ import (
 const margin = time.Minute
 
 // instanceMetadataWait bounds the last resort of the chain, which on most machines has nobody to answer.
-const instanceMetadataWait = 3 * time.Second
+const instanceMetadataWait = 2 * time.Second
 
 const hintCredentials = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws with AWS_PROFILE, " +
 	"or use --no-sign-request for a public bucket, or try local: which needs no account"
@@ -80,10 +81,15 @@ func explainConfig(err error, cfg Config) error {
 // provider gives the chain's credentials, or says what to do about there being none.
 type provider struct {
 	next     aws.CredentialsProvider
-	instance bool // nothing before the instance metadata was configured
+	instance bool        // nothing before the instance metadata was configured
+	none     atomic.Bool // and that did not answer: asking again would wait again
+	some     atomic.Bool
 }
 
 func (p *provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if p.none.Load() {
+		return aws.Credentials{}, noCredentials()
+	}
 	wait := ctx
 	if p.instance {
 		var cancel context.CancelFunc
@@ -93,15 +99,13 @@ func (p *provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := p.next.Retrieve(wait)
 	switch {
 	case err == nil:
+		p.some.Store(true)
 		return c, nil
 	case ctx.Err() != nil:
 		return c, ctx.Err()
-	case p.instance:
-		return c, &fault.Error{
-			Kind:    fault.Usage,
-			Message: "no AWS credentials: looked in the environment, the shared config, web identity, container and instance metadata",
-			Hint:    hintCredentials,
-		}
+	case p.instance && !p.some.Load():
+		p.none.Store(true)
+		return c, noCredentials()
 	}
 	if code, _ := apiCode(err); code == "" && isNetwork(err) {
 		return c, wire.Fault(err, "AWS credentials")
@@ -109,5 +113,13 @@ func (p *provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c, &fault.Error{
 		Kind: fault.Denied, Err: fmt.Errorf("AWS credentials: %w", err),
 		Hint: "log in again (aws sso login), or check the profile in ~/.aws/config",
+	}
+}
+
+func noCredentials() error {
+	return &fault.Error{
+		Kind:    fault.Usage,
+		Message: "no AWS credentials: looked in the environment, the shared config, web identity, container and instance metadata",
+		Hint:    hintCredentials,
 	}
 }

@@ -57,7 +57,7 @@ func classes(code string) (class, bool) {
 	case "InvalidPart", "InvalidPartOrder":
 		return class{fault.Integrity, "the store holds other parts than those sent: run the same command again"}, true
 	case "IncompleteBody", "RequestTimeout", "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException",
-		"TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded", "InternalError", "ServiceUnavailable", "503 SlowDown":
+		"TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded", "InternalError", "ServiceUnavailable", "TemporaryRedirect":
 		return class{fault.Temporary, "try again later"}, true
 	case "NotImplemented", "MethodNotAllowed", "XNotImplemented":
 		return class{fault.Usage, "this store cannot do that"}, true
@@ -139,9 +139,7 @@ var expecting = regexp.MustCompile(`expecting '([a-z0-9-]+)'`)
 
 // otherRegion returns the region that the answer names as the bucket's, where it is not the one that was asked.
 func (s *Store) otherRegion(err error, code, message string) string {
-	s.mu.Lock()
-	r := s.remote
-	s.mu.Unlock()
+	r := s.remote.Load()
 	if r == nil {
 		return ""
 	}

@@ -43,6 +43,7 @@ func between(t *testing.T, cfg Config, handle func(w http.ResponseWriter, r *htt
 func isCompletion(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
 }
+
 func isCreation(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Query().Has("uploads")
 }

@@ -49,12 +49,18 @@ func (s *Store) List(ctx context.Context, prefix string, recursive bool) iter.Se
 func (s *Store) yieldPage(page *sdk.ListObjectsV2Output, yield func(object.Object, error) bool) bool {
 	for _, p := range page.CommonPrefixes {
 		key := decode(aws.ToString(p.Prefix), page.EncodingType)
+		if !strings.HasPrefix(key, s.cfg.Prefix) {
+			continue
+		}
 		if !yield(object.Object{Location: s.location(key), Path: s.path(key), Key: key, Size: -1, Prefix: true}, nil) {
 			return false
 		}
 	}
 	for _, o := range page.Contents {
 		key := decode(aws.ToString(o.Key), page.EncodingType)
+		if !strings.HasPrefix(key, s.cfg.Prefix) {
+			continue
+		}
 		if !yield(object.Object{
 			Location: s.location(key), Path: s.path(key), Key: key, Size: aws.ToInt64(o.Size),
 			Modified: aws.ToTime(o.LastModified), ETag: trimETag(o.ETag),

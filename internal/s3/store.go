@@ -80,8 +80,8 @@ type Store struct {
 	// keeps is whether the store keeps CRC64NVME checksums, once it is known.
 	keeps atomic.Int32
 
-	mu     sync.Mutex
-	remote *remote
+	connecting sync.Mutex
+	remote     atomic.Pointer[remote]
 }
 
 // The values of Store.keeps.
@@ -167,10 +167,13 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 // connect returns the bucket's client and address. It makes a request only
 // where the region is still to be found, and then once.
 func (s *Store) connect(ctx context.Context) (*remote, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.remote != nil {
-		return s.remote, nil
+	if r := s.remote.Load(); r != nil {
+		return r, nil
+	}
+	s.connecting.Lock()
+	defer s.connecting.Unlock()
+	if r := s.remote.Load(); r != nil {
+		return r, nil
 	}
 	options := s.options.Copy()
 	if options.Region == "" {
@@ -203,7 +206,7 @@ func (s *Store) connect(ctx context.Context) (*remote, error) {
 		}
 		r.base = &endpoint.URI
 	}
-	s.remote = r
+	s.remote.Store(r)
 	return r, nil
 }
 
