@@ -198,7 +198,7 @@ func (p *Printer) lines(lines ...string) { p.write(strings.Join(lines, "\n") + "
 func (p *Printer) write(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = p.streams.Err.Write([]byte(erase(p.bar) + text + p.bar))
+	_, _ = p.streams.Err.Write([]byte(erase(p.bar, p.streams.columns()) + text + p.bar))
 }
 
 // setBar puts line in the place of the bar that stands there; "" takes it off.
@@ -211,18 +211,19 @@ func (p *Printer) setBar(line string) {
 // show is setBar for who holds the lock. It is one write, so that nothing flickers.
 func (p *Printer) show(line string) {
 	if line != p.bar {
-		_, _ = p.streams.Err.Write([]byte(erase(p.bar) + line))
+		_, _ = p.streams.Err.Write([]byte(erase(p.bar, p.streams.columns()) + line))
 		p.bar = line
 	}
 }
 
 // erase overwrites a bar with spaces: that works on every terminal, the
-// consoles of Windows included.
-func erase(bar string) string {
+// consoles of Windows included. The terminal itself may have written ^C behind it.
+func erase(bar string, width int) string {
 	if bar == "" {
 		return ""
 	}
-	return "\r" + strings.Repeat(" ", columns(bar)) + "\r"
+	n := columns(bar)
+	return "\r" + strings.Repeat(" ", max(n, min(n+len("^C"), width))) + "\r"
 }
 
 // columns is how many columns s takes at most: what is not ASCII counts as
