@@ -83,7 +83,7 @@ func (f *File) Profile(name string) (Profile, error) {
 	}
 	known := append(f.Names(), location.LocalProfile)
 	return Profile{}, fault.At(fault.Config, fault.New(fault.Usage,
-		"there is no profile %q: there are %s", name, strings.Join(known, ", ")))
+		"there is no profile %q; known are %s", name, strings.Join(known, ", ")))
 }
 
 // At returns the profile of a location. That of s3:// has the bucket and

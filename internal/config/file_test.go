@@ -205,7 +205,7 @@ func TestProfile(t *testing.T) {
 	}
 	_, err = f.At(location.Location{Profile: "report", Path: "final.pdf"})
 	if fault.KindOf(err) != fault.Usage || fault.StageOf(err) != fault.Config ||
-		err.Error() != `there is no profile "report": there are gip, here, media, local` ||
+		err.Error() != `there is no profile "report"; known are gip, here, media, local` ||
 		fault.HintOf(err) != "if it is a file, write ./report:final.pdf" {
 		t.Errorf("error %v, hint %q", err, fault.HintOf(err))
 	}

@@ -103,7 +103,7 @@ func TestBarMakesWay(t *testing.T) {
 	p.setBar("up 20%") // the same again writes nothing
 	p.setBar("")
 	p.Error(Failure{Err: fmt.Errorf("gone"), Exit: 1})
-	const gap = "\r      \r"
+	const gap = "\r        \r"
 	want := "up 10%" + gap + "warning: x\nup 10%" + gap + "up 20%" + gap + "s3://b/k\nup 20%" + gap + "hoist: gone\n"
 	if tty.String() != want {
 		t.Errorf("got  %q\nwant %q", tty.String(), want)
