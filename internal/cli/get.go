@@ -251,7 +251,7 @@ func (g *getter) ended(loc location.Location, err error) {
 		g.meter.Files.Add(1)
 		return
 	}
-	g.failed = append(g.failed, named(loc.String(), err))
+	g.failed = append(g.failed, fault.At(fault.Get, named(loc.String(), err)))
 }
 
 // file gets one object into its file.

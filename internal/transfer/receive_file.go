@@ -49,7 +49,7 @@ func openPartial(d Download) (*partial, error) {
 		return nil, err
 	}
 	if d.Journal != "" && strong(d.ETag) != "" && len(p.sums) > 1 {
-		where, err := filepath.Abs(filepath.Join(d.Dir.Name(), d.Path))
+		where, err := filepath.Abs(p.where())
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +88,7 @@ func (p *partial) look(noClobber bool) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return fault.New(fault.Failed, "%s is a folder", p.path)
+		return fault.New(fault.Failed, "%s is a folder", p.where())
 	case noClobber:
 		return p.exists()
 	case info.Mode().IsRegular():
@@ -97,8 +97,11 @@ func (p *partial) look(noClobber bool) error {
 	return nil
 }
 
+// where is the destination as the caller named it.
+func (p *partial) where() string { return filepath.Join(p.dir.Name(), p.path) }
+
 func (p *partial) exists() error {
-	return fault.WithHint(fault.New(fault.Exists, "%s exists already", p.path), "without --no-clobber it would be replaced")
+	return fault.WithHint(fault.New(fault.Exists, "%s exists already", p.where()), "without --no-clobber it would be replaced")
 }
 
 // reopen says whether there is a file to go on with.
