@@ -628,8 +628,8 @@ func TestSourceChanges(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d, file := newDesk(t), newFile(t, content(3*partSize))
-			d.answer = func(_ http.ResponseWriter, r *http.Request, _ int) bool {
-				if r.URL.Path == "/part/1" {
+			d.answer = func(_ http.ResponseWriter, r *http.Request, try int) bool {
+				if r.URL.Path == "/part/1" && try == 1 {
 					if err := test.change(file.Path); err != nil {
 						t.Error(err)
 					}
@@ -641,7 +641,9 @@ func TestSourceChanges(t *testing.T) {
 			err := transfer.New(client, transfer.Options{Concurrency: 1, Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: tk}, file)
 			wantFault(t, err, fault.Integrity, file.Path, "changed during the upload")
 			wantFault(t, file.Unchanged(), fault.Integrity, file.Path, "changed during the upload")
-			if d.tried() > 1 {
+			// What the kernel holds of a part is still the file's: shrinking it
+			// changes bytes on their way, and the part is tried again.
+			if d.tried() > 2 || d.parts["/part/2"] != nil {
 				t.Errorf("%d requests", d.tried())
 			}
 		})
