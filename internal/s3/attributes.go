@@ -86,7 +86,8 @@ func tagging(tags map[string]string) string {
 // isToken says whether s can stand in a header's name (RFC 9110, 5.6.2).
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r > unicode.MaxASCII || !(unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+		letterOrDigit := r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		return !letterOrDigit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
 }
 

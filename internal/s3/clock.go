@@ -18,13 +18,6 @@ type clock struct {
 // seconds, and answers take time.
 const tolerated = 5 * time.Second
 
-func newClock(next http.RoundTripper) *clock {
-	if next == nil {
-		next = http.DefaultTransport
-	}
-	return &clock{next: next}
-}
-
 func (c *clock) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n, ok := req.Context().Value(attemptsKey{}).(*atomic.Int32); ok {
 		n.Add(1)

@@ -325,7 +325,8 @@ func TestCABundle(t *testing.T) {
 	if _, err := open(t, cfg).Stat(t.Context(), "k", ""); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("stat: %v", err)
 	}
-	cfg.HTTP = &http.Client{}
+	t.Setenv("AWS_CA_BUNDLE", "")
+	cfg.HTTP = nil
 	if _, err := open(t, cfg).Stat(t.Context(), "k", ""); fault.KindOf(err) != fault.Usage {
 		t.Errorf("stat without the authority: %v", err)
 	}

@@ -50,7 +50,7 @@ func loadChain(ctx context.Context, cfg Config) (aws.Config, error) {
 	}
 	chain, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return aws.Config{}, explainConfig(err, cfg)
+		return aws.Config{}, explainConfig(err)
 	}
 	if !cfg.Anonymous {
 		chain.Credentials = &provider{
@@ -61,7 +61,7 @@ func loadChain(ctx context.Context, cfg Config) (aws.Config, error) {
 	return chain, nil
 }
 
-func explainConfig(err error, cfg Config) error {
+func explainConfig(err error) error {
 	var (
 		mfa     config.AssumeRoleTokenProviderNotSetError
 		missing config.SharedConfigProfileNotExistError

@@ -93,8 +93,7 @@ func (s *Store) explain(err error, where string) error {
 	if err == nil {
 		return nil
 	}
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return fmt.Errorf("%s: %w", where, known)
 	}
 	if errors.Is(err, context.Canceled) {
@@ -109,8 +108,7 @@ func (s *Store) explain(err error, where string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &fault.Error{Kind: fault.Temporary, Err: fmt.Errorf("%s: %w", where, context.DeadlineExceeded), Hint: "try again, or allow more time"}
 	}
-	var answer *smithy.DeserializationError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		return &fault.Error{Err: fmt.Errorf("%s: this is not an answer of S3: %w", where, answer.Err), Hint: "check --endpoint-url"}
 	}
 	return &fault.Error{Err: fmt.Errorf("%s: %w", where, err)}
@@ -144,8 +142,7 @@ func (s *Store) otherRegion(err error, code, message string) string {
 		return ""
 	}
 	region := ""
-	var answer *smithyhttp.ResponseError
-	if errors.As(err, &answer) && answer.Response != nil {
+	if answer, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && answer.Response != nil {
 		region = answer.Response.Header.Get(regionHeader)
 	}
 	if m := expecting.FindStringSubmatch(message); m != nil && code == "AuthorizationHeaderMalformed" {
@@ -159,8 +156,7 @@ func (s *Store) otherRegion(err error, code, message string) string {
 
 // apiCode returns S3's code and message of err, or "".
 func apiCode(err error) (code, message string) {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode(), api.ErrorMessage()
 	}
 	return "", ""
@@ -168,12 +164,10 @@ func apiCode(err error) (code, message string) {
 
 // statusOf returns the HTTP status of the answer in err, or 0.
 func statusOf(err error) int {
-	var aws *awshttp.ResponseError
-	if errors.As(err, &aws) {
-		return aws.HTTPStatusCode()
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return answer.HTTPStatusCode()
 	}
-	var plain *smithyhttp.ResponseError
-	if errors.As(err, &plain) {
+	if plain, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		return plain.HTTPStatusCode()
 	}
 	return 0

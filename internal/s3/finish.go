@@ -338,7 +338,7 @@ func (s *Store) changed(key, what string) error {
 
 func (s *Store) notThere(key string, err error) error {
 	return &fault.Error{
-		Kind: fault.Integrity, Err: fmt.Errorf("the store took %s, and it is not there under that name: %s", s.location(key), err),
+		Kind: fault.Integrity, Err: fmt.Errorf("the store took %s, and it is not there under that name: %w", s.location(key), err),
 		Hint: `some stores move or fold names with a leading "/", "//", "." or "..": give it another name`,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,9 +42,7 @@ func (s *Store) signForm(ctx context.Context, st state, size int64) (*ticket.Req
 		address.Path = "/"
 	}
 	fields := map[string]string{"key": st.Key}
-	for name, value := range st.Fields {
-		fields[name] = value
-	}
+	maps.Copy(fields, st.Fields)
 	request := &ticket.Request{Method: http.MethodPost, URL: address.String(), Fields: fields}
 	if s.cfg.Anonymous {
 		return request, time.Time{}, nil
@@ -74,11 +73,9 @@ func (s *Store) signForm(ctx context.Context, st state, size int64) (*ticket.Req
 		map[string]string{"bucket": st.Bucket},
 		[]any{"content-length-range", least, most},
 	}
-	for name, value := range fields {
-		conditions = append(conditions, []string{"eq", "$" + name, value})
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // the same form twice is the same policy
+		conditions = append(conditions, []string{"eq", "$" + name, fields[name]})
 	}
-	// Map order is random; the same form twice is the same policy.
-	slices.SortFunc(conditions[2:], func(a, b any) int { return strings.Compare(a.([]string)[1], b.([]string)[1]) })
 	policy, err := json.Marshal(map[string]any{"expiration": ends.Format("2006-01-02T15:04:05.000Z"), "conditions": conditions})
 	if err != nil {
 		return nil, time.Time{}, fault.New(fault.Failed, "policy of %s: %w", s.location(st.Key), err)

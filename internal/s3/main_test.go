@@ -243,10 +243,10 @@ func stat(t *testing.T, s *Store, path string) *object.Object {
 	return obj
 }
 
-func names(t *testing.T, s *Store, prefix string, recursive bool) []string {
+func names(t *testing.T, s *Store) []string {
 	t.Helper()
 	var out []string
-	for o, err := range s.List(t.Context(), prefix, recursive) {
+	for o, err := range s.List(t.Context(), "", true) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/wire"
 )
 
 // Config says which bucket, as whom, and how.
@@ -54,7 +56,8 @@ type Config struct {
 	SessionToken    string
 	Anonymous       bool
 
-	// HTTP makes the calls to the store, not those of the credential chain. Redirects are not followed.
+	// HTTP makes the calls to the store, not those of the credential chain; nil is one of
+	// package wire. Redirects are not followed.
 	HTTP *http.Client
 	// Retries of a call, after its first attempt.
 	Retries int
@@ -111,8 +114,11 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 			fault.New(fault.Usage, "bucket %s: directory buckets (S3 Express) are not supported", cfg.Bucket),
 			"use a general purpose bucket")
 	}
-	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{}
+	if cfg.HTTP == nil || cfg.HTTP.Transport == nil {
+		var err error
+		if cfg.HTTP, err = wire.New(wire.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	chain, err := loadChain(ctx, cfg)
 	if err != nil {
@@ -120,7 +126,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 	}
 
 	s := &Store{cfg: cfg, signer: v4.NewSigner(), regionURL: "https://s3.us-east-1.amazonaws.com/"}
-	s.clock = newClock(cfg.HTTP.Transport)
+	s.clock = &clock{next: cfg.HTTP.Transport}
 	client := *cfg.HTTP
 	client.Transport = s.clock
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -152,7 +158,7 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		s.options.BaseEndpoint = &endpoint
 		s.address = endpoint
 		// Stores from before AWS's newer checksums want the older one where a body must have one.
-		s.options.APIOptions = append(s.options.APIOptions[:len(s.options.APIOptions):len(s.options.APIOptions)], addContentMD5)
+		s.options.APIOptions = append(slices.Clip(s.options.APIOptions), addContentMD5)
 	}
 	if cfg.Address != "" {
 		s.address = cfg.Address

@@ -215,7 +215,7 @@ func TestSignedRequestAllowsNothingElse(t *testing.T) {
 				}
 			})
 		}
-		if have := names(t, s, "", true); len(have) != 0 {
+		if have := names(t, s); len(have) != 0 {
 			t.Errorf("stored all the same: %q", have)
 		}
 	})
