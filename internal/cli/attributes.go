@@ -35,7 +35,7 @@ func (f *attributeFlags) sized() bool { return f.flags.Changed("size") }
 func (f *attributeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.flags = flags
-	flags.StringVar(&f.name, "name", "", "name of the one source at its destination")
+	flags.StringVar(&f.name, "name", "", "`NAME` of the one source at its destination")
 	flags.StringArrayVar(&f.set, "set", nil, "option of the API, as `KEY=VALUE` (repeatable)")
 	flags.StringVar(&f.contentType, "content-type", "", "media `TYPE` (default: by name, else by content)")
 	flags.StringArrayVar(&f.metadata, "metadata", nil, "user metadata, as `KEY=VALUE` (repeatable)")
@@ -45,7 +45,7 @@ func (f *attributeFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.attributes.ContentEncoding, "content-encoding", "", "Content-Encoding `HEADER` of the object")
 	flags.StringVar(&f.attributes.ACL, "acl", "", "canned `ACL`, such as private or public-read")
 	flags.StringVar(&f.attributes.StorageClass, "storage-class", "", "storage `CLASS`, such as STANDARD_IA")
-	flags.StringVar(&f.attributes.SSE, "sse", "", "server-side encryption: AES256 or aws:kms")
+	flags.StringVar(&f.attributes.SSE, "sse", "", "server-side encryption `KIND`: AES256 or aws:kms")
 	flags.StringVar(&f.attributes.SSEKMSKeyID, "sse-kms-key-id", "", "KMS key `ID` for --sse aws:kms")
 	flags.BoolVar(&f.attributes.NoClobber, "no-clobber", false, "fail (exit 9) if the object exists")
 	flags.StringVar(&f.checksum, "checksum", "", "checksum `ALGORITHM`: "+strings.Join(checksum.Algorithms(), ", ")+" (default: the first)")

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,6 +59,10 @@ func crashed(crash any) error {
 	}
 }
 
+// Command returns the command line, for what is made of it: completions and the
+// reference page. It is not to be run; that is what Main is for.
+func Command(version string) *cobra.Command { return (&app{version: version}).root() }
+
 // root returns the command line. Making it reads no file and opens no socket.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -70,33 +73,44 @@ an HTTP API that hands out presigned URLs.
 
 A location is s3://BUCKET/KEY, PROFILE:PATH, local:PATH (a store on this
 machine that needs no account), or - for standard input or output.`,
+		Example: `  hoist upload report.pdf local:docs/
+  hoist ls local:docs/
+  hoist help upload`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: a.prepare,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fault.WithHint(usage("unknown command %q", args[0]), "hoist help lists the commands")
-			}
-			return cmd.Help()
-		},
-		Args: cobra.ArbitraryArgs,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.WithHint(usage("%w", err), "%s --help lists the flags", cmd.CommandPath())
-	})
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(showHelp)
+	root.SetHelpCommand(helpCommand())
 	config.Flags(root.PersistentFlags())
-	root.AddCommand(
-		a.uploadCommand(),
-		a.presignCommand(),
-		a.completeCommand(),
-		a.lsCommand(),
-		a.statCommand(),
-		a.getCommand(),
-		a.rmCommand(),
-		a.corsCommand(),
-		a.versionCommand(),
+	root.PersistentFlags().BoolP("help", "h", false, "show what the command does, and its flags")
+
+	const objects, tickets, setup = "objects", "tickets", "setup"
+	root.AddGroup(
+		&cobra.Group{ID: objects, Title: "Objects"},
+		&cobra.Group{ID: tickets, Title: "Tickets and signed URLs"},
+		&cobra.Group{ID: setup, Title: "Setting up"},
 	)
+	in := func(groupID string, cmd *cobra.Command) *cobra.Command {
+		cmd.GroupID = groupID
+		return cmd
+	}
+	root.SetHelpCommandGroupID(setup)
+	group(root,
+		in(objects, a.uploadCommand()),
+		in(objects, a.getCommand()),
+		in(objects, a.lsCommand()),
+		in(objects, a.statCommand()),
+		in(objects, a.rmCommand()),
+		in(objects, a.corsCommand()),
+		in(tickets, a.presignCommand()),
+		in(tickets, a.completeCommand()),
+		in(setup, a.completionCommand()),
+		in(setup, a.versionCommand()),
+	)
+	root.InitDefaultHelpCmd()
 	return root
 }
 
@@ -113,16 +127,4 @@ func takes(least, most int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// long returns the long help of a command: what it does, and the exit codes that it returns.
-func long(text string, codes ...int) string {
-	var b strings.Builder
-	b.WriteString(strings.TrimSpace(text))
-	b.WriteString("\n\nExit status:\n")
-	for _, code := range append([]int{0, 1, 2}, codes...) {
-		fmt.Fprintf(&b, "  %-4d %s\n", code, exitHelp[code])
-	}
-	b.WriteString("  130  interrupted (143 terminated)")
-	return b.String()
 }

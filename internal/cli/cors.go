@@ -29,8 +29,6 @@ func (a *app) corsCommand() *cobra.Command {
 		Use:   "cors",
 		Short: "Show or apply the CORS rules of a bucket",
 		Long:  long("Shows or replaces the rules by which browsers may use a bucket from other sites.", 4, 5, 7),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Args:  takes(0, 0, "a subcommand: show or apply"),
 	}
 	show := &cobra.Command{
 		Use:   "show LOCATION",
@@ -46,7 +44,9 @@ func (a *app) corsCommand() *cobra.Command {
 	apply := &cobra.Command{
 		Use:   "apply LOCATION [FILE|-]",
 		Short: "Replace the rules; without FILE by ones that let browsers upload",
-		Long:  long(`Replaces the rules by those of FILE, {"CORSRules": [...]} as the AWS CLI takes them; without FILE by ones that let browsers upload from any site.`, 4, 5, 7),
+		Long:  long(`
+Replaces the rules by those of FILE, {"CORSRules": [...]} as the AWS CLI takes
+them; without FILE by ones that let browsers upload from any site.`, 4, 5, 7),
 		Args:  takes(1, 2, "a location and one file at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var rules []object.CORSRule
@@ -67,8 +67,7 @@ func (a *app) corsCommand() *cobra.Command {
 	}
 	addSet(show, &set)
 	addSet(apply, &set)
-	cmd.AddCommand(show, apply)
-	return cmd
+	return group(cmd, show, apply)
 }
 
 func (a *app) withCORS(ctx context.Context, arg string, do func(provider.CORSKeeper) error) error {

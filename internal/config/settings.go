@@ -47,9 +47,9 @@ type Settings struct {
 func Flags(fs *pflag.FlagSet) {
 	fs.String("config", "", "read `FILE` instead of the default config file")
 	fs.String("profile", "", "use the profile `NAME`")
-	fs.String("base-url", "", "the API's address, instead of the profile's")
-	fs.String("endpoint-url", "", "the S3 endpoint, instead of the profile's")
-	fs.String("region", "", "the S3 region, instead of the profile's")
+	fs.String("base-url", "", "`URL` of the API, instead of the profile's")
+	fs.String("endpoint-url", "", "`URL` of the S3 endpoint, instead of the profile's")
+	fs.String("region", "", "S3 `REGION`, instead of the profile's")
 	fs.Bool("no-sign-request", false, "send S3 requests without credentials")
 	fs.String("ca-cert", "", "trust the certificates in the PEM `FILE` too")
 	fs.StringArray("allow-http", nil, "allow plain http to `HOST`")
