@@ -10,12 +10,14 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,6 +128,25 @@ func (d *desk) tried() int {
 		n += tries
 	}
 	return n
+}
+
+// arrived returns the paths of the parts that were stored, sorted.
+func (d *desk) arrived() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.parts))
+}
+
+func (d *desk) has(path string) bool { return slices.Contains(d.arrived(), path) }
+
+// header is of the request that stored the part.
+func (d *desk) header(path string) http.Header {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.heads[path] == nil {
+		return nil
+	}
+	return d.heads[path].Header
 }
 
 // url is the signed one of a part.

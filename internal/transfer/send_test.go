@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +48,7 @@ func TestSendSizes(t *testing.T) {
 				if len(kept) != len(tk.Parts) {
 					t.Errorf("receipts of %v were kept, of %d parts", kept, len(tk.Parts))
 				}
-				if got := d.heads["/part/1"].Header.Get("Content-Type"); got != "text/x-test" {
+				if got := d.header("/part/1").Get("Content-Type"); got != "text/x-test" {
 					t.Errorf("the signed Content-Type arrived as %q", got)
 				}
 			})
@@ -70,7 +68,7 @@ func TestSendWhatIsMissing(t *testing.T) {
 		if err := engine.Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Sorted(maps.Keys(d.parts)); !cmp.Equal(got, []string{"/part/2", "/part/5"}) {
+		if got := d.arrived(); !cmp.Equal(got, []string{"/part/2", "/part/5"}) {
 			t.Errorf("sent: %q", got)
 		}
 	}
@@ -109,7 +107,7 @@ func TestSendSigns(t *testing.T) {
 			}
 			for _, part := range tk.Parts {
 				want := sumOf(t, algorithm, data[part.Offset:part.Offset+part.Size]).Value
-				if got := d.heads["/part/"+strconv.Itoa(part.Number)].Header.Get(checksum.Header(algorithm)); got != want {
+				if got := d.header("/part/"+strconv.Itoa(part.Number)).Get(checksum.Header(algorithm)); got != want {
 					t.Errorf("part %d carries %q, want %q", part.Number, got, want)
 				}
 			}
@@ -643,7 +641,7 @@ func TestSourceChanges(t *testing.T) {
 			wantFault(t, file.Unchanged(), fault.Integrity, file.Path, "changed during the upload")
 			// What the kernel holds of a part is still the file's: shrinking it
 			// changes bytes on their way, and the part is tried again.
-			if d.tried() > 2 || d.parts["/part/2"] != nil {
+			if d.tried() > 2 || d.has("/part/2") {
 				t.Errorf("%d requests", d.tried())
 			}
 		})

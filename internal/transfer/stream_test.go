@@ -127,7 +127,7 @@ func TestStreamOtherLength(t *testing.T) {
 			}
 			err := transfer.New(client, transfer.Options{}).SendStream(t.Context(), s)
 			wantFault(t, err, fault.Integrity, fmt.Sprint(announced))
-			if d.parts["/part/3"] != nil {
+			if d.has("/part/3") {
 				t.Error("the last part was sent")
 			}
 		})
@@ -166,7 +166,7 @@ func TestStreamEnds(t *testing.T) {
 				if err := engine.SendStream(t.Context(), s); !errors.Is(err, failed) {
 					t.Errorf("got %v", err)
 				}
-				if d.parts[test.last] != nil {
+				if d.has(test.last) {
 					t.Error("the last part was sent")
 				}
 			}
@@ -184,7 +184,7 @@ func TestStreamIsTooLong(t *testing.T) {
 	s.PartSize = 1
 	err := transfer.New(client, transfer.Options{}).SendStream(t.Context(), s)
 	wantFault(t, err, fault.Usage, "10,000 parts", "--size")
-	if d.parts["/part/10000"] != nil {
+	if d.has("/part/10000") {
 		t.Error("the last part was sent")
 	}
 }
