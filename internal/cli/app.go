@@ -201,11 +201,18 @@ func (a *app) http() (*http.Client, error) {
 	return client, nil
 }
 
-// engine returns the engine of a command, whose bytes the meter counts.
-func (a *app) engine(noVerify bool) (*transfer.Engine, *term.Meter, error) {
+// engine returns the engine of a command, whose bytes the meter counts. It
+// sends what p signs; p is nil if all is signed already.
+func (a *app) engine(p provider.Provider, noVerify bool) (*transfer.Engine, *term.Meter, error) {
 	client, err := a.http()
 	if err != nil {
 		return nil, nil, err
+	}
+	if o, ok := p.(opened); ok {
+		p = o.Provider
+	}
+	if sender, ok := p.(provider.Sender); ok {
+		client = sender.Client()
 	}
 	meter := new(term.Meter)
 	return transfer.New(client, transfer.Options{

@@ -44,10 +44,10 @@ func (a *app) corsCommand() *cobra.Command {
 	apply := &cobra.Command{
 		Use:   "apply LOCATION [FILE|-]",
 		Short: "Replace the rules; without FILE by ones that let browsers upload",
-		Long:  long(`
+		Long: long(`
 Replaces the rules by those of FILE, {"CORSRules": [...]} as the AWS CLI takes
 them; without FILE by ones that let browsers upload from any site.`, 4, 5, 7),
-		Args:  takes(1, 2, "a location and one file at most"),
+		Args: takes(1, 2, "a location and one file at most"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var rules []object.CORSRule
 			if len(args) == 2 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/journal"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/provider"
@@ -111,9 +112,10 @@ func (o *getOptions) parse(a *app, args []string) error {
 // getter is a command's downloads.
 type getter struct {
 	*app
-	options *getOptions
-	engine  *transfer.Engine
-	meter   *term.Meter
+	options  *getOptions
+	engine   *transfer.Engine
+	meter    *term.Meter
+	journals string
 
 	mu     sync.Mutex
 	failed []error
@@ -121,11 +123,15 @@ type getter struct {
 }
 
 func (a *app) get(ctx context.Context, o *getOptions) error {
-	engine, meter, err := a.engine(o.send.noVerify)
+	engine, meter, err := a.engine(nil, o.send.noVerify)
 	if err != nil {
 		return err
 	}
-	g := &getter{app: a, options: o, engine: engine, meter: meter}
+	journals := filepath.Join(config.StateDir(), "get")
+	if err := transfer.PruneDownloads(journals, journal.Lifetime); err != nil {
+		a.printer.Warn("old partial files stay: %v", err)
+	}
+	g := &getter{app: a, journals: journals, options: o, engine: engine, meter: meter}
 	stop := a.printer.Progress(ctx, meter, "get")
 	defer stop()
 	if o.dest == "-" || isStream(o.dest) {
@@ -329,7 +335,7 @@ func (g *getter) look(ctx context.Context, loc location.Location) (transfer.Down
 			return signer.SignGet(ctx, loc.Path, g.options.versionID, 0)
 		},
 		Size: found.Size, ETag: found.ETag, Checksum: found.Checksum, MD5ETag: found.MD5ETag,
-		Journal: filepath.Join(config.StateDir(), "get"), Resumed: &g.meter.Resumed,
+		Journal: g.journals, Resumed: &g.meter.Resumed,
 	}, found, nil
 }
 

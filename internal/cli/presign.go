@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -219,12 +220,11 @@ func (a *app) presignOne(ctx context.Context, o *presignOptions, spec object.Spe
 }
 
 type presignedJSON struct {
-	V        int               `json:"v"`
-	Location string            `json:"location"`
-	Method   string            `json:"method"`
-	URL      string            `json:"url"`
-	Headers  map[string]string `json:"headers"`
-	Expires  *time.Time        `json:"expires"`
+	V        int        `json:"v"`
+	Location string     `json:"location"`
+	Method   string     `json:"method"`
+	URL      string     `json:"url"`
+	Expires  *time.Time `json:"expires"`
 }
 
 func (a *app) presignGet(ctx context.Context, o *presignOptions, loc location.Location, out io.Writer) error {
@@ -239,20 +239,17 @@ func (a *app) presignGet(ctx context.Context, o *presignOptions, loc location.Lo
 	if err != nil {
 		return err
 	}
-	getter, err := able[provider.Getter](p, loc, "hand out download URLs")
+	linker, err := able[provider.Linker](p, loc, "hand out download URLs")
 	if err != nil {
 		return err
 	}
-	request, err := getter.SignGet(ctx, loc.Path, o.versionID, time.Duration(o.expires))
+	link, err := linker.GetURL(ctx, loc.Path, o.versionID, time.Duration(o.expires))
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return writeJSON(out, presignedJSON{V: 1, Location: loc.String(), Method: request.Method, URL: request.URL, Headers: request.Header, Expires: expiry(request.URL)})
+		return writeJSON(out, presignedJSON{V: 1, Location: loc.String(), Method: http.MethodGet, URL: link, Expires: expiry(link)})
 	}
-	for name := range request.Header {
-		a.printer.Warn("this URL works only with the header %s", name)
-	}
-	_, err = io.WriteString(out, request.URL+"\n")
+	_, err = io.WriteString(out, link+"\n")
 	return err
 }

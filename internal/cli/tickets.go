@@ -96,7 +96,7 @@ func (a *app) uploadWithTickets(ctx context.Context, o *uploadOptions) error {
 }
 
 func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transfer.File, tickets []*ticket.Ticket) error {
-	engine, meter, err := a.engine(o.send.noVerify)
+	engine, meter, err := a.engine(nil, o.send.noVerify)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (a *app) uploadToURL(ctx context.Context, o *uploadOptions, files []*transf
 		a.printer.Info("would send %s to %s", files[0].Path, t.Location)
 		return nil
 	}
-	engine, meter, err := a.engine(o.send.noVerify)
+	engine, meter, err := a.engine(nil, o.send.noVerify)
 	if err != nil {
 		return err
 	}

@@ -294,7 +294,7 @@ func (a *app) uploader(ctx context.Context, o *uploadOptions) (*upload.Uploader,
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, meter, err := a.engine(o.send.noVerify)
+	engine, meter, err := a.engine(p, o.send.noVerify)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ package provider
 import (
 	"context"
 	"iter"
+	"net/http"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/object"
@@ -62,6 +63,19 @@ type Stater interface {
 type Getter interface {
 	// SignGet returns a GET that the engine may send with a Range and an If-Match.
 	SignGet(ctx context.Context, path, versionID string, expires time.Duration) (*ticket.Request, error)
+}
+
+// Linker is a provider that hands out URLs which a browser can open.
+type Linker interface {
+	// GetURL returns a URL that gets the object with no header of its own.
+	GetURL(ctx context.Context, path, versionID string, expires time.Duration) (string, error)
+}
+
+// Sender is a provider that wants to see the answers to its signed requests,
+// as S3 does to learn the store's clock.
+type Sender interface {
+	// Client returns the client to send them with.
+	Client() *http.Client
 }
 
 // Remover is a provider that can remove.

@@ -1,6 +1,8 @@
 package s3
 
 import (
+	"net/http"
+
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -19,3 +21,7 @@ func (s *Store) Stateful(spec object.Spec) bool {
 	}
 	return spec.File.Size < 0 || spec.File.Size > onePart(spec)
 }
+
+// Client returns the client to send signed requests with: their answers tell
+// the store's clock, by which the next ones are signed.
+func (s *Store) Client() *http.Client { return s.http }

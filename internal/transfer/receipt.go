@@ -18,9 +18,10 @@ var errDamaged = errors.New("the store holds other bytes than were sent")
 // receipt makes the receipt of a part from the store's answer, after comparing
 // what the store says it holds with what was sent.
 //
-// A checksum in a signed header was verified by the store, which also repeats
-// a checksum that it knows. Only where it did neither is the ETag compared
-// with the part's MD5: a second pass over the section, which is the slow one.
+// A store that knows a checksum verifies it and repeats it; Content-MD5 is
+// verified by all. Only where neither was so (some stores pass over the header
+// of a checksum that they do not know) is the ETag compared with the part's
+// MD5: a second pass over the section, which is the slow one.
 func (e *Engine) receipt(ctx context.Context, part ticket.Part, answer http.Header, signed *ticket.Request, have sums, section Section) (ticket.Receipt, error) {
 	r := ticket.Receipt{
 		Number: part.Number, Size: part.Size,
@@ -34,9 +35,6 @@ func (e *Engine) receipt(ctx context.Context, part ticket.Part, answer http.Head
 			return r, damaged(part, sum.Algorithm, "")
 		}
 		if said != "" {
-			return r, nil
-		}
-		if _, sent := header(signed, checksum.Header(sum.Algorithm)); sent {
 			return r, nil
 		}
 	}

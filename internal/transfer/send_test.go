@@ -107,7 +107,7 @@ func TestSendSigns(t *testing.T) {
 			}
 			for _, part := range tk.Parts {
 				want := sumOf(t, algorithm, data[part.Offset:part.Offset+part.Size]).Value
-				if got := d.header("/part/"+strconv.Itoa(part.Number)).Get(checksum.Header(algorithm)); got != want {
+				if got := d.header("/part/" + strconv.Itoa(part.Number)).Get(checksum.Header(algorithm)); got != want {
 					t.Errorf("part %d carries %q, want %q", part.Number, got, want)
 				}
 			}
@@ -533,7 +533,7 @@ func TestVerify(t *testing.T) {
 		{name: "--no-verify", answer: map[string]string{"ETag": other}, noVerify: true},
 		{name: "checksum echoed", answer: map[string]string{"ETag": other, "x-amz-checksum-crc64nvme": "SUM"}},
 		{name: "other checksum", answer: map[string]string{"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}, bad: true},
-		{name: "verified by the store", answer: map[string]string{"ETag": other}, signed: map[string]string{"x-amz-checksum-crc64nvme": "SUM"}},
+		{name: "checksum that the store passed over", answer: map[string]string{"ETag": other}, signed: map[string]string{"x-amz-checksum-crc64nvme": "SUM"}, bad: true},
 		{name: "Content-MD5", answer: map[string]string{"ETag": other}, signed: map[string]string{"Content-MD5": "MD5"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

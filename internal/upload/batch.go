@@ -88,6 +88,9 @@ func (u *Uploader) Batch(ctx context.Context, b Batch) (Outcome, error) {
 
 // one uploads one file, unless an earlier run has.
 func (u *Uploader) one(ctx context.Context, b Batch, found walk.File) (*Result, error) {
+	if ctx.Err() != nil {
+		return nil, fault.At(fault.Start, context.Cause(ctx))
+	}
 	if found.Err != nil {
 		return nil, fault.At(fault.Plan, found.Err)
 	}
@@ -110,7 +113,9 @@ func (u *Uploader) one(ctx context.Context, b Batch, found walk.File) (*Result, 
 	spec.Path = b.Path(found)
 	result, err := u.File(ctx, file, spec)
 	if err == nil && b.List != nil {
-		err = b.List.Add(found.Path, file.Size(), file.Modified(), result.ETag)
+		if err := b.List.Add(found.Path, file.Size(), file.Modified(), result.ETag); err != nil {
+			u.inform("%s is stored, and the next run will send it again: %v", found.Path, err)
+		}
 	}
 	return result, err
 }

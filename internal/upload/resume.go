@@ -40,37 +40,60 @@ func (s *session) openJournal(ctx context.Context) error {
 			s.inform("%s: it or its options changed since it was interrupted: starting over", s.file.Path)
 		}
 	}
-	if found := s.journal.Ticket(); found != nil {
-		s.takeOver(ctx, found)
+	found := s.journal.Ticket()
+	if found == nil {
+		return nil
+	}
+	if err := s.takeOver(ctx, found); err != nil {
+		_ = s.journal.Close() // nothing was written to it
+		return err
 	}
 	return nil
 }
 
 // takeOver goes on with an upload that was interrupted, with the receipts that
-// the store confirms where it can be asked. What cannot be gone on with is
-// left, and a new one is started in its place.
-func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) {
+// the store confirms. One that the store has forgotten is left, and a new one
+// is started in its place. Whoever may send and not list goes on with the
+// receipts as they are: the store checks them when it puts the parts together.
+func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) error {
 	if lister, ok := s.Provider.(provider.PartLister); ok {
 		held, err := lister.ListParts(ctx, found)
-		if err != nil {
-			s.inform("%s: the interrupted upload cannot be gone on with: %v", s.file.Path, err)
-			return
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+			found.Receipts = confirmed(found.Receipts, held)
+		case kind == fault.NotFound:
+			s.inform("%s: the store has forgotten the interrupted upload: starting over", s.file.Path)
+			return nil
+		case kind != fault.Denied && kind != fault.Usage:
+			return fault.At(fault.Start, fmt.Errorf("asking for the parts that are stored: %w", err))
 		}
-		found.Receipts = confirmed(found.Receipts, held)
 	}
 	s.ticket = found
-	if len(found.Receipts) == 0 {
-		return
-	}
 	s.resumed = true
+	if len(found.Receipts) == 0 {
+		return nil
+	}
+	s.count(1)
+	s.inform("%s: going on: %d of %d parts are stored", s.file.Path, len(found.Receipts), len(found.Parts))
+	return nil
+}
+
+// startOver gives up a ticket of which the store knows nothing any more.
+func (s *session) startOver() {
+	s.count(-1)
+	s.ticket, s.resumed = nil, false
+	s.inform("%s: the store has forgotten the interrupted upload: starting over", s.file.Path)
+}
+
+// count tells what the receipts stand for, or takes it back.
+func (s *session) count(sign int64) {
 	var sent int64
-	for _, r := range found.Receipts {
+	for _, r := range s.ticket.Receipts {
 		sent += r.Size
 	}
 	if s.Resumed != nil {
-		s.Resumed(sent)
+		s.Resumed(sign * sent)
 	}
-	s.inform("%s: going on: %d of %d parts are stored", s.file.Path, len(found.Receipts), len(found.Parts))
 }
 
 // confirmed returns the receipts whose ETag the store holds for their part. A

@@ -3,6 +3,7 @@ package upload
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -28,12 +29,18 @@ type Stream struct {
 // fails is given up.
 func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Result, error) {
 	began := time.Now()
-	if spec.PartSize == 0 && spec.File.Size < 0 {
-		spec.PartSize = ticket.DefaultPartSize
+	asked := spec.PartSize
+	if spec.File.Size < 0 {
+		switch {
+		case asked == 0:
+			spec.PartSize = ticket.DefaultPartSize
+		case asked < ticket.MinPartSize || asked > ticket.MaxPartSize:
+			return nil, fault.At(fault.Plan, fault.New(fault.Usage, "a part size of %d bytes is outside S3's 5 MiB to 5 GiB", asked))
+		}
 	}
 	head, ended, err := readHead(ctx, in.Reader, headSize(spec))
 	if err != nil {
-		return nil, fault.At(fault.Plan, err)
+		return nil, fault.At(fault.Plan, fmt.Errorf("reading the stream: %w", err))
 	}
 	if ended && spec.File.Size < 0 {
 		spec.File.Size = int64(len(head))
@@ -48,9 +55,10 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 		return nil, fault.At(fault.Start, err)
 	}
 	stored, err := u.finishStream(ctx, t, &transfer.Stream{
-		Upload: u.transferOf(t, nil),
-		Reader: io.MultiReader(bytes.NewReader(head), in.Reader),
-		End:    in.End,
+		Upload:   u.transferOf(t, nil),
+		Reader:   io.MultiReader(bytes.NewReader(head), in.Reader),
+		PartSize: asked,
+		End:      in.End,
 	})
 	if err != nil {
 		if u.Provider.Stateful(spec) {
@@ -70,11 +78,11 @@ func (u *Uploader) finishStream(ctx context.Context, t *ticket.Ticket, s *transf
 }
 
 // headSize is how much is read before the upload is started: enough to know
-// whether a stream of unknown length fits into one part, else enough to tell
-// its type.
+// whether a stream of unknown length fits into one small part, else enough to
+// tell its type.
 func headSize(spec object.Spec) int64 {
 	if spec.File.Size < 0 {
-		return spec.PartSize
+		return min(spec.PartSize, ticket.DefaultPartSize)
 	}
 	return 3 << 10
 }

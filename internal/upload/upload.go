@@ -28,7 +28,8 @@ type Uploader struct {
 	// "" keeps nothing, so that a failed upload is given up.
 	Journals string
 	// Found and Resumed are told of bytes that are to be sent, and of those
-	// among them that an earlier run had sent. They may be nil.
+	// among them that an earlier run had sent; Resumed takes back with a
+	// negative number what turns out to be lost. They may be nil.
 	Found, Resumed func(bytes int64)
 	// Inform is told what a person may want to know. It may be nil.
 	Inform func(format string, args ...any)
@@ -56,7 +57,7 @@ func (u *Uploader) File(ctx context.Context, file *transfer.File, spec object.Sp
 	stored, err := s.run(ctx)
 	if err != nil && s.resumed && transfer.Gone(err) {
 		// The store has forgotten the upload since: nothing of it can be used.
-		s.ticket, s.resumed = nil, false
+		s.startOver()
 		stored, err = s.run(ctx)
 	}
 	if err != nil {
@@ -107,7 +108,7 @@ func (s *session) run(ctx context.Context) (*object.Object, error) {
 	}
 	if s.journal != nil {
 		if err := s.journal.Remove(); err != nil {
-			return nil, fault.At(fault.Finish, fmt.Errorf("%s is stored, but its journal stays: %w", stored.Location, err))
+			s.inform("%s is stored, but its journal stays: %v", stored.Location, err)
 		}
 	}
 	return stored, nil
