@@ -93,6 +93,7 @@ func scriptFiles(t *testing.T) (plain, withBucket []string) {
 }
 
 func runScripts(t *testing.T, files []string, s store) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Files: files,
 		Setup: func(env *testscript.Env) error { return setup(env, s) },
