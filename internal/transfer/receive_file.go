@@ -265,7 +265,7 @@ func (p *partial) fail(err error) error {
 	_ = p.file.Close()
 	there := fmt.Sprintf("%d of %d ranges are kept", p.noted.count(), len(p.sums))
 	p.noted.close()
-	hint := "run the same command again, it goes on from there"
+	hint := "run the same command again: it goes on from there"
 	if first := fault.HintOf(err); first != "" {
 		hint = first + "; then " + hint
 	}

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -21,6 +23,13 @@ import (
 
 // notesVersion is the only version of the notes that this program reads.
 const notesVersion = 1
+
+// The names of what is in a journal's folder: the notes of a destination, and
+// their lock.
+const (
+	notesExt = ".ranges"
+	lockExt  = ".lock"
+)
 
 // subject says what notes are about, in their first line. Neither a URL nor
 // a location is in it: another place of the same ETag and size has the same bytes.
@@ -55,8 +64,8 @@ func openNotes(dir string, s subject) (*notes, error) {
 		return nil, err
 	}
 	key := sha256.Sum256([]byte(s.Path))
-	n := &notes{subject: s, path: filepath.Join(dir, hex.EncodeToString(key[:16])+".ranges")}
-	lock, err := lockFile(n.path + ".lock")
+	n := &notes{subject: s, path: filepath.Join(dir, hex.EncodeToString(key[:16])+notesExt)}
+	lock, err := lockFile(n.path + lockExt)
 	if err != nil {
 		return nil, err
 	}
@@ -188,4 +197,59 @@ func (n *notes) unlock() {
 	if runtime.GOOS == "windows" {
 		_ = os.Remove(n.lock.Path())
 	}
+}
+
+// PruneDownloads gives up the downloads noted in the journal's folder dir that
+// nobody went on with for longer than olderThan: their partial files go as
+// well. What another process is at is left alone.
+func PruneDownloads(dir string, olderThan time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	before := time.Now().Add(-olderThan)
+	var failed []error
+	for _, entry := range entries {
+		name := filepath.Join(dir, entry.Name())
+		if filepath.Ext(name) == notesExt && old(name, before) {
+			failed = append(failed, pruneDownload(name, before))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func pruneDownload(name string, before time.Time) error {
+	lock, err := lockFile(name + lockExt)
+	if err != nil || lock == nil {
+		return err
+	}
+	n := &notes{path: name, lock: lock}
+	if !old(name, before) { // somebody has gone on meanwhile
+		n.close()
+		return nil
+	}
+	if s, ok := readSubject(name); ok {
+		err = os.Remove(partialName(s.Path))
+	}
+	n.remove()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func old(name string, before time.Time) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.ModTime().Before(before)
+}
+
+// readSubject returns what the notes in the named file are about.
+func readSubject(name string) (s subject, ok bool) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return s, false
+	}
+	first, _, whole := bytes.Cut(data, []byte{'\n'})
+	ok = whole && json.Unmarshal(first, &s) == nil && s.Version == notesVersion && filepath.IsAbs(s.Path)
+	return s, ok
 }

@@ -806,6 +806,32 @@ func TestReceiveKilled(t *testing.T) {
 	wantResumed(t, s, d, []int{4, 5})
 }
 
+// A download that nobody goes on with leaves nothing for ever, neither notes
+// nor the partial file, and not before its time.
+func TestPruneDownloads(t *testing.T) {
+	s := newShelf(t, random(2*rangeSize+1))
+	d := s.download(t)
+	d.Journal = t.TempDir()
+	if err := interrupt(t, s, d); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		olderThan time.Duration
+		left      int
+	}{{time.Hour, 1}, {-time.Hour, 0}} {
+		if err := PruneDownloads(d.Journal, test.olderThan); err != nil {
+			t.Fatal(err)
+		}
+		partial, notes := files(t, d.Dir.Name()), files(t, d.Journal)
+		if len(partial) != test.left || len(notes) != test.left {
+			t.Errorf("older than %s: partial files %q, notes %q", test.olderThan, partial, notes)
+		}
+	}
+	if err := PruneDownloads(filepath.Join(d.Journal, "missing"), 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReceiveOneAtATime(t *testing.T) {
 	s := newShelf(t, random(rangeSize+1))
 	d := s.download(t)
