@@ -61,18 +61,19 @@ func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) error {
 		switch kind := fault.KindOf(err); {
 		case err == nil:
 			found.Receipts = confirmed(found.Receipts, held)
-		case kind == fault.NotFound:
-			s.inform("%s: the store has forgotten the interrupted upload: starting over", s.file.Path)
+		case kind == fault.NotFound, kind == fault.Usage:
+			s.inform("%s: the interrupted upload cannot be gone on with: %v", s.file.Path, err)
 			return nil
-		case kind != fault.Denied && kind != fault.Usage:
-			return fault.At(fault.Start, fmt.Errorf("asking for the parts that are stored: %w", err))
+		case kind != fault.Denied:
+			s.ticket = found
+			return s.ended(ctx, fault.At(fault.Start, fmt.Errorf("asking for the parts that are stored: %w", err)))
 		}
 	}
-	s.ticket = found
-	s.resumed = true
+	s.ticket, s.inherited = found, true
 	if len(found.Receipts) == 0 {
 		return nil
 	}
+	s.resumed = true
 	s.count(1)
 	s.inform("%s: going on: %d of %d parts are stored", s.file.Path, len(found.Receipts), len(found.Parts))
 	return nil
@@ -81,7 +82,7 @@ func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) error {
 // startOver gives up a ticket of which the store knows nothing any more.
 func (s *session) startOver() {
 	s.count(-1)
-	s.ticket, s.resumed = nil, false
+	s.ticket, s.inherited, s.resumed = nil, false, false
 	s.inform("%s: the store has forgotten the interrupted upload: starting over", s.file.Path)
 }
 

@@ -55,7 +55,7 @@ func (u *Uploader) File(ctx context.Context, file *transfer.File, spec object.Sp
 		defer s.journal.Close()
 	}
 	stored, err := s.run(ctx)
-	if err != nil && s.resumed && transfer.Gone(err) {
+	if err != nil && s.inherited && transfer.Gone(err) {
 		// The store has forgotten the upload since: nothing of it can be used.
 		s.startOver()
 		stored, err = s.run(ctx)
@@ -76,7 +76,9 @@ type session struct {
 	spec    object.Spec
 	journal *journal.Journal // nil if nothing is kept
 	ticket  *ticket.Ticket   // nil until it is started
-	resumed bool
+	// inherited says that an earlier run began the upload, and resumed that
+	// the store has parts of it.
+	inherited, resumed bool
 }
 
 func (s *session) run(ctx context.Context) (*object.Object, error) {
