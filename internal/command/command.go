@@ -3,10 +3,12 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"sync"
+	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 )
@@ -22,6 +24,7 @@ type Output struct {
 func Start(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer) (*Output, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stderr = stdin, stderr
+	cmd.WaitDelay = holdTime
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -35,9 +38,13 @@ func Start(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer
 // Read reads what the program prints.
 func (o *Output) Read(p []byte) (int, error) { return o.stdout.Read(p) }
 
+// holdTime is how long a program that has ended may have its standard input
+// and error held open by processes that it started.
+const holdTime = 2 * time.Second
+
 // Wait waits for the program, whose output was read to its end, and says if it failed.
 func (o *Output) Wait() error {
-	if err := o.wait(); err != nil {
+	if err := o.wait(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return &fault.Error{
 			Message: o.cmd.Args[0] + " failed, so nothing was stored", Err: err,
 			Hint: "what it printed to standard error says why",
