@@ -22,18 +22,15 @@ import (
 
 // bucket is an S3 server whose keys are what no real store would hold. What an
 // object holds is its key.
-type bucket struct {
-	*httptest.Server
-	keys []string
-}
+type bucket struct{ keys []string }
 
-func newBucket(t *testing.T, keys ...string) *bucket {
+// serveBucket makes s3://b such a bucket.
+func serveBucket(t *testing.T, keys ...string) {
 	t.Helper()
-	b := &bucket{keys: keys}
-	b.Server = httptest.NewServer(b)
-	t.Cleanup(b.Close)
+	server := httptest.NewServer(&bucket{keys})
+	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": b.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
 		"AWS_ENDPOINT_URL_S3": "", "XDG_CONFIG_HOME": t.TempDir(), "XDG_STATE_HOME": t.TempDir(),
 	} {
@@ -123,7 +120,7 @@ func TestGetHostileNames(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("some of the names that are right here are not right there")
 	}
-	newBucket(t,
+	serveBucket(t,
 		"p/", "p/ok", "p/sub/deep", "p/empty/", "p/with\nnewline", "p/with\x1b[31mESC", "p/ünïcode %2F", "p/back\\slash",
 		"p/../up", "p/sub/../../up", "p//absolute", "p/a//b", "p/.", "p/..", "p/./x", "p/nul\x00", "p/.ok.hoist-partial",
 		"p/evil/victim", "p/evilfile", "p/folder/",
@@ -186,7 +183,7 @@ func TestGetHostileNames(t *testing.T) {
 
 // Two objects that come to the same file: the second one fails, the first is not lost.
 func TestGetSameFile(t *testing.T) {
-	newBucket(t, "x/f", "y/f")
+	serveBucket(t, "x/f", "y/f")
 	dest := t.TempDir()
 	exit, _, stderr := hoist(t, "get", "--concurrency", "1", "s3://b/x/f", "s3://b/y/f", dest)
 	if exit != 8 || !strings.Contains(stderr, "s3://b/y/f: another object") {
@@ -205,7 +202,7 @@ func TestGetSameFile(t *testing.T) {
 }
 
 func TestGetDestinations(t *testing.T) {
-	newBucket(t, "p/f")
+	serveBucket(t, "p/f")
 	for _, test := range []struct {
 		name string
 		args []string

@@ -224,7 +224,7 @@ func (e *Engine) verify(ctx context.Context, d Download, p *partial) (bool, erro
 	case want.Algorithm == checksum.CRC64NVME:
 		return true, compare(want, p.sum())
 	default:
-		have, _, err := checksum.Of(&contextReader{ctx, io.NewSectionReader(p.file, 0, d.Size)}, want.Algorithm)
+		have, _, err := checksum.Of(readUntil(ctx, io.NewSectionReader(p.file, 0, d.Size)), want.Algorithm)
 		if err != nil {
 			return false, err
 		}
@@ -241,15 +241,17 @@ func compare(want, have *ticket.Checksum) error {
 		"get it again; if the store's checksums are wrong, --no-verify leaves this check out")
 }
 
-// contextReader is a reader of a file that hears Ctrl-C.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
+// reader is a function as an io.Reader.
+type reader func(p []byte) (int, error)
 
-func (c *contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
+func (r reader) Read(p []byte) (int, error) { return r(p) }
+
+// readUntil returns a reader of r, which is a file, that hears Ctrl-C.
+func readUntil(ctx context.Context, r io.Reader) io.Reader {
+	return reader(func(p []byte) (int, error) {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return r.Read(p)
+	})
 }

@@ -112,7 +112,7 @@ func (e *Engine) fetch(ctx context.Context, in *incoming, s span, sink func(p []
 		return 0, err
 	}
 
-	buffer := e.buffers.Get().(*[bufferSize]byte)
+	buffer, _ := e.buffers.Get().(*[bufferSize]byte) // which is all that the pool makes
 	defer e.buffers.Put(buffer)
 	var n int64
 	for {

@@ -163,12 +163,12 @@ func (p *partial) holds(ctx context.Context, i int) (bool, error) {
 		return false, nil
 	}
 	s, h := p.span(i), crc64nvme.New()
-	n, err := io.Copy(h, &contextReader{ctx, io.NewSectionReader(p.file, s.offset, s.size)})
+	n, err := io.Copy(h, readUntil(ctx, io.NewSectionReader(p.file, s.offset, s.size)))
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
-	if err != nil || n < s.size || h.Sum64() != sum {
-		return false, nil // then it is brought again
+	if there := err == nil && n == s.size && h.Sum64() == sum; !there {
+		return false, nil // a range that cannot be read is brought again
 	}
 	p.sums[i] = sum
 	return true, nil
