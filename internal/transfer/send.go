@@ -162,7 +162,7 @@ func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Chec
 	if err != nil {
 		return nil, err
 	}
-	sum, _, err := checksum.Of(&contextReader{ctx, r}, algorithm)
+	sum, _, err := checksum.Of(readUntil(ctx, r), algorithm)
 	return sum, err
 }
 
