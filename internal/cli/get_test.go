@@ -36,7 +36,6 @@ func serveBucket(t *testing.T, keys ...string) {
 	} {
 		t.Setenv(name, value)
 	}
-	return b
 }
 
 func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
