@@ -49,8 +49,9 @@ func TestHostileTicket(t *testing.T) {
 		"form field": func(st *state, _ *ticket.Ticket) {
 			st.Fields = map[string]string{"success_action_redirect": "https://evil.example"}
 		},
-		"unknown field": func(_ *state, tk *ticket.Ticket) { tk.State = json.RawMessage(`{"bucket":"mine","more":1}`) },
-		"no state":      func(_ *state, tk *ticket.Ticket) { tk.State = nil },
+		"another location": func(_ *state, tk *ticket.Ticket) { tk.Location = "s3://mine/in/other" },
+		"unknown field":    func(_ *state, tk *ticket.Ticket) { tk.State = json.RawMessage(`{"bucket":"mine","more":1}`) },
+		"no state":         func(_ *state, tk *ticket.Ticket) { tk.State = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := good
@@ -60,6 +61,9 @@ func TestHostileTicket(t *testing.T) {
 			}
 			tk.State = json.RawMessage("unset")
 			change(&st, tk)
+			if name != "another location" {
+				tk.Location = s.location(st.Key)
+			}
 			if string(tk.State) == "unset" {
 				var err error
 				if tk.State, err = st.encode(); err != nil {
@@ -81,7 +85,7 @@ func TestHostileTicket(t *testing.T) {
 	if n := requests.Load(); n != 0 {
 		t.Errorf("%d requests were sent", n)
 	}
-	tk := &ticket.Ticket{Method: ticket.Multipart}
+	tk := &ticket.Ticket{Method: ticket.Multipart, Location: s.location(good.Key)}
 	var err error
 	if tk.State, err = good.encode(); err != nil {
 		t.Fatal(err)

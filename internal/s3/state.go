@@ -100,6 +100,9 @@ func (s *Store) state(t *ticket.Ticket) (state, error) {
 		return st, refuse("it is for the bucket %q, and this is %q", st.Bucket, s.cfg.Bucket)
 	case !strings.HasPrefix(st.Key, s.cfg.Prefix) || st.Key == s.cfg.Prefix:
 		return st, refuse("its key %q is not below %q", st.Key, s.cfg.Prefix)
+	case s.location(st.Key) != t.Location:
+		// Whoever pins where a ticket leads looks at the location.
+		return st, refuse("it says that it is for %q, and its key is %q", t.Location, st.Key)
 	case t.Method != ticket.Put && t.Method != ticket.Post && t.Method != ticket.Multipart:
 		return st, refuse("its method %q is not one of S3", t.Method)
 	case (t.Method == ticket.Multipart) != (st.UploadID != ""):
