@@ -236,8 +236,13 @@ func able[T any](p provider.Provider, loc location.Location, what string) (T, er
 	return t, nil
 }
 
+// stopped says whether err is of a command that was told to stop, or ran out of time.
+func stopped(ctx context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))
+}
+
 // each does something with every location, also after one has failed.
-func (a *app) each(args []string, do func(location.Location) error) error {
+func (a *app) each(ctx context.Context, args []string, do func(location.Location) error) error {
 	places := make([]location.Location, len(args))
 	for i, arg := range args {
 		var err error
@@ -248,7 +253,7 @@ func (a *app) each(args []string, do func(location.Location) error) error {
 	var failed []error
 	for i, loc := range places {
 		if err := do(loc); err != nil {
-			if errors.Is(err, context.Canceled) {
+			if stopped(ctx, err) {
 				return err
 			}
 			failed = append(failed, named(args[i], err))

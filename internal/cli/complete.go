@@ -58,6 +58,9 @@ func (a *app) complete(ctx context.Context, names []string, o *completeOptions) 
 	var failed []error
 	for i, t := range tickets {
 		if err := a.completeOne(ctx, t, places[i], o); err != nil {
+			if stopped(ctx, err) {
+				return named(t.Location, err)
+			}
 			failed = append(failed, named(t.Location, err))
 		}
 	}

@@ -123,7 +123,7 @@ func (a *app) presign(ctx context.Context, o *presignOptions) (err error) {
 		out = file
 	}
 	if o.get {
-		return a.each(o.sources, func(loc location.Location) error {
+		return a.each(ctx, o.sources, func(loc location.Location) error {
 			return fault.At(fault.Sign, a.presignGet(ctx, o, loc, out))
 		})
 	}

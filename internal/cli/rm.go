@@ -46,7 +46,7 @@ is a prefix. With --uploads it is unfinished uploads that are given up.`, 4, 5, 
 			if o.olderThan > 0 && !o.uploads {
 				return usage("--older-than goes with --uploads")
 			}
-			return a.each(args, func(loc location.Location) error {
+			return a.each(cmd.Context(), args, func(loc location.Location) error {
 				return fault.At(fault.Remove, a.rm(cmd.Context(), loc, &o))
 			})
 		},

@@ -23,7 +23,7 @@ func (a *app) statCommand() *cobra.Command {
 		Example: `  hoist stat s3://bucket/report.pdf`,
 		Args:    takes(1, -1, "at least one location"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.each(args, func(loc location.Location) error {
+			return a.each(cmd.Context(), args, func(loc location.Location) error {
 				return fault.At(fault.Stat, a.stat(cmd.Context(), loc, versionID))
 			})
 		},

@@ -58,7 +58,7 @@ func (a *app) readSecret(name string, read func(io.Reader) error) error {
 		if name == "-" {
 			name = "standard input"
 		}
-		return usage("%s: %w", name, err)
+		return fault.WithHint(usage("%s: %w", name, err), "nothing was sent; hoist presign makes tickets")
 	}
 	return nil
 }

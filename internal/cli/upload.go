@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -256,7 +255,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 		switch {
 		case err != nil && to.one:
 			failed = err
-		case errors.Is(err, context.Canceled):
+		case err != nil && stopped(ctx, err):
 		case err != nil:
 			a.printer.Error(term.Failure{Err: named(file.Path, err), Exit: exitCode(err), Source: file.Path})
 		case result != nil:
