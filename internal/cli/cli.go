@@ -107,6 +107,8 @@ machine that needs no account), or - for standard input or output.`,
 		in(objects, a.corsCommand()),
 		in(tickets, a.presignCommand()),
 		in(tickets, a.completeCommand()),
+		in(tickets, a.inspectCommand()),
+		in(setup, a.profileCommand()),
 		in(setup, a.completionCommand()),
 		in(setup, a.versionCommand()),
 	)

@@ -60,7 +60,7 @@ func Load(path string) (*File, error) {
 	if runtime.GOOS != "windows" && mode&0o077 != 0 {
 		for _, name := range f.Names() {
 			p := f.Profiles[name]
-			for _, field := range p.literals() {
+			for _, field := range p.Literals() {
 				f.Warnings = append(f.Warnings, fmt.Sprintf(
 					"%s: profile %q: %s is a secret that others can read: run chmod 600 on the file, or name it env:NAME, file:PATH, cmd:PROGRAM or keyring:",
 					path, name, field))

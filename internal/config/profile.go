@@ -191,8 +191,8 @@ func checkURL(name, value string) error {
 	return nil
 }
 
-// literals names the fields that hold a secret itself.
-func (p *Profile) literals() []string {
+// Literals names the fields that hold a secret itself.
+func (p *Profile) Literals() []string {
 	var names []string
 	if p.SecretAccessKey.Literal() {
 		names = append(names, "secret_access_key")
