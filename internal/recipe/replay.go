@@ -205,22 +205,28 @@ func (p *player) do(ctx context.Context, s step) (any, error) {
 		for i, part := range p.ticket.Parts {
 			p.ticket.AddReceipt(ticket.Receipt{Number: part.Number, Size: part.Size, ETag: s.ETags[i]})
 		}
-		got, err = c.Finish(ctx, p.ticket)
+		var o *object.Object
+		if o, err = c.Finish(ctx, p.ticket); err == nil {
+			got = shown(*o)
+		}
 	case "abort":
 		err = c.Abort(ctx, p.ticket)
 	case "list_parts":
 		got, err = c.ListParts(ctx, p.ticket)
 	case "list":
-		var all []object.Object
+		all := []any{}
 		for o, failed := range c.List(ctx, s.Path, true) {
 			if failed != nil {
 				return nil, failed
 			}
-			all = append(all, o)
+			all = append(all, shown(o))
 		}
 		got = all
 	case "stat":
-		got, err = c.Stat(ctx, s.Path, "")
+		var o *object.Object
+		if o, err = c.Stat(ctx, s.Path, ""); err == nil {
+			got = shown(*o)
+		}
 	case "get":
 		got, err = c.SignGet(ctx, s.Path, "", 0)
 	case "variant":
@@ -240,6 +246,14 @@ func (p *player) do(ctx context.Context, s step) (any, error) {
 		return nil, err
 	}
 	return generic(got)
+}
+
+// shown is an object by the names that programs have for it.
+func shown(o object.Object) map[string]any {
+	return map[string]any{
+		"location": o.Location, "path": o.Path, "key": o.Key, "url": o.URL, "size": o.Size, "etag": o.ETag,
+		"content_type": o.ContentType, "version_id": o.VersionID, "record": o.Record,
+	}
 }
 
 // generic returns v as encoding/json reads it: what can be compared with YAML.
