@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -79,7 +80,7 @@ func newScene(t *testing.T) *scene {
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(behind)
 		r.Out.Host = r.In.Host // it is signed
-	}}
+	}, ErrorLog: log.New(io.Discard, "", 0)}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.pass(w, r) {
 			forward.ServeHTTP(w, r)
@@ -133,7 +134,7 @@ func (s *scene) sent() []string {
 func (s *scene) uploader(journals string) *upload.Uploader {
 	return &upload.Uploader{
 		Provider: s.Store, Journals: journals,
-		Engine: transfer.New(s.client, transfer.Options{Concurrency: 1, Retries: 1}),
+		Engine: transfer.New(s.client, transfer.Options{Concurrency: 1, Retries: 3}),
 	}
 }
 
@@ -362,7 +363,9 @@ func TestResume(t *testing.T) {
 		if err != nil || result.Resumed || counted != 0 {
 			t.Fatalf("resumed %v, counted %d: %v", result, counted, err)
 		}
-		if got := s.sent(); !slices.Equal(got, []string{"1", "2", "3", "3", "4"}) {
+		// The third is refused before the end of its body, which may look like
+		// a lost connection first.
+		if got := s.sent(); len(got) < 5 || !slices.Equal(slices.Compact(got), []string{"1", "2", "3", "4"}) {
 			t.Errorf("sent %v", got)
 		}
 		s.wantObject(t, "e", data)
