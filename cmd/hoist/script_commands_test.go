@@ -55,6 +55,7 @@ func errUnknownCondition(name string) error { return fmt.Errorf("unknown conditi
 //	fail OP N STATUS             the next N requests OP are answered with STATUS and do not arrive
 //	count                        counts from 0, and nothing is held or failed any more
 //	requests OP MIN [MAX]        between MIN and MAX (default: MIN) requests OP have come; OP "any" is all
+//	held                         waits until a request is held
 //	interrupt INT|TERM|KILL      sends a signal to what runs with &, once a request is held
 //	status CODE|killed           how what was interrupted ended; after "wait"
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -80,6 +81,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"fail":      {3, 3, fail},
 		"count":     {0, 0, count},
 		"requests":  {2, 3, requests},
+		"held":      {0, 0, waitHeld},
 		"interrupt": {1, 1, interrupt},
 		"status":    {1, 1, status},
 	}
@@ -299,9 +301,7 @@ func interrupt(ts *testscript.TestScript, args []string) {
 	if len(running) != 1 || w.proxy == nil {
 		ts.Fatalf("interrupt wants one command that runs with &, and a proxy that holds it")
 	}
-	if err := w.proxy.waitHeld(); err != nil {
-		ts.Fatalf("%v", err)
-	}
+	waitHeld(ts, nil)
 	w.background = running[0]
 	var s os.Signal
 	switch args[0] {

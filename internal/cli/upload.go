@@ -281,10 +281,19 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 
 // named puts the file that failed before what happened, unless that says it.
 func named(file string, err error) error {
-	if strings.Contains(err.Error(), file) {
-		return err
+	text := err.Error()
+	for rest := text; ; {
+		i := strings.Index(rest, file)
+		if i < 0 {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		before, after := text[:len(text)-len(rest)+i], rest[i+len(file):]
+		if (before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, `"`)) &&
+			(after == "" || strings.ContainsAny(after[:1], ` :,"`)) {
+			return err
+		}
+		rest = rest[i+max(len(file), 1):]
 	}
-	return fmt.Errorf("%s: %w", file, err)
 }
 
 // uploader returns what uploads to the destination, and the meter of its bytes.

@@ -64,6 +64,9 @@ func (s *Store) validKey(key string) error {
 		return fault.WithHint(fault.New(fault.Usage, "the key %q is not UTF-8", key), "give it another name")
 	case len(key) > 1024:
 		return fault.WithHint(fault.New(fault.Usage, "a key of %d bytes is longer than S3's 1,024", len(key)), "give it a shorter name")
+	case leadsOut(key):
+		// S3 and the stores like it answer 400, and a proxy on the way could make another bucket of it.
+		return fault.WithHint(fault.New(fault.Usage, `the key %q leads out of its bucket by ".."`, key), "give it another name")
 	case s.cfg.Prefix != "" && hasDots(key):
 		// A store on a file system could resolve them to a place outside the prefix.
 		return fault.WithHint(fault.New(fault.Usage, `the key %q has a segment "." or "..", which could lead out of the prefix %q`, key, s.cfg.Prefix),
@@ -72,6 +75,23 @@ func (s *Store) validKey(key string) error {
 		return s.cfg.CheckKey(key)
 	}
 	return nil
+}
+
+// leadsOut says whether the key, read as a path, goes above where it starts.
+func leadsOut(key string) bool {
+	depth := 0
+	for segment := range strings.SplitSeq(key, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
+			}
+		default:
+			depth++
+		}
+	}
+	return false
 }
 
 func hasDots(key string) bool {

@@ -81,6 +81,8 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		kind, why, hint = fault.Denied, "signature: ", "the store does not know the key that signed this request"
 	case strings.Contains(e.Message, "according to Policy"):
 		why, hint = "policy: ", "the signed policy does not allow this file: check its size and type against it"
+	case e.Code == "NoSuchBucket":
+		hint = "check the bucket's name"
 	case e.Code == "EntityTooLarge", e.Code == "EntityTooSmall":
 		kind, hint = fault.Usage, "what was signed does not allow a file of this size"
 	case e.Code == "PreconditionFailed", response.StatusCode == http.StatusPreconditionFailed:
@@ -90,6 +92,8 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 	case e.Code == "RequestTimeout", e.Code == "SlowDown", e.Code == "InternalError", e.Code == "ServiceUnavailable",
 		e.Code == "IncompleteBody", e.Code == "ConditionalRequestConflict", e.Code == "OperationAborted":
 		kind = fault.Temporary
+	case response.StatusCode == http.StatusBadRequest:
+		kind, hint = fault.Usage, "the store does not take this name, or something else of the request: try another name, or fewer options"
 	case response.StatusCode == http.StatusForbidden:
 		why, hint = "policy: ", "the key that signed this request may not write there"
 	case response.StatusCode/100 == 3:
@@ -97,6 +101,9 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		if region := response.Header.Get("x-amz-bucket-region"); region != "" {
 			hint = "the bucket is in another region: --region " + region
 		}
+	}
+	if kind == fault.Temporary && hint == "" {
+		hint = "try again later"
 	}
 	r.retry = r.retry || r.stale || kind == fault.Temporary
 	r.cause = &fault.Error{Kind: kind, Message: why + harmless(said, signed), Hint: harmless(hint, signed)}
@@ -203,8 +210,7 @@ func header(signed *ticket.Request, name string) (string, bool) {
 func equalHeader(a, b string) bool { return strings.EqualFold(a, b) }
 
 func code(err error) string {
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.code
 	}
 	return ""

@@ -433,9 +433,9 @@ func TestSendRefused(t *testing.T) {
 		{
 			name: "hostile words", status: 400,
 			body: xmlError("Bad", "at /part/1?X-Amz-Signature="+signature+"&#10;hoist: done"+strings.Repeat(" very", 1000), ""),
-			kind: fault.Failed, text: []string{"REDACTED hoist: done", "…"},
+			kind: fault.Usage, text: []string{"REDACTED hoist: done", "…"},
 		},
-		{name: "endless words", status: 400, body: strings.Repeat("x", 2<<20), kind: fault.Failed, text: []string{"400 Bad Request"}},
+		{name: "endless words", status: 400, body: strings.Repeat("x", 2<<20), kind: fault.Usage, text: []string{"400 Bad Request"}},
 	} {
 		for _, sign := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/sign=%t", test.name, sign), func(t *testing.T) {
@@ -711,7 +711,7 @@ func TestForm(t *testing.T) {
 					for {
 						part, err := parts.NextRawPart()
 						if err != nil {
-							if err != io.EOF {
+							if !errors.Is(err, io.EOF) {
 								t.Error(err)
 							}
 							break

@@ -3,6 +3,7 @@ package upload
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,10 +36,8 @@ func SendTicket(ctx context.Context, engine *transfer.Engine, signer provider.Pr
 		}
 	}
 	if fault.KindOf(err) == fault.Temporary {
-		err = &fault.Error{Kind: fault.Incomplete, Err: err}
-	}
-	if fault.KindOf(err) == fault.Incomplete {
-		err = fault.WithHint(err, "%d of %d parts are stored: go on with the ticket on standard output", len(t.Receipts), len(t.Parts))
+		hint := fmt.Sprintf("%d of %d parts are stored: go on with the ticket on standard output", len(t.Receipts), len(t.Parts))
+		err = &fault.Error{Kind: fault.Incomplete, Hint: hint, Err: err}
 	}
 	return fault.At(fault.Send, err)
 }
