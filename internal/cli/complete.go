@@ -23,8 +23,8 @@ func (a *app) completeCommand() *cobra.Command {
 		Use:   "complete TICKET...",
 		Short: "Finish uploads from tickets with receipts, or give them up",
 		Long: long(`
-Finishes the uploads of tickets that "hoist upload --ticket" printed (files, or -
-for standard input). Receipts of one upload may come in several tickets. Where
+Finishes the uploads of tickets that "hoist upload --ticket" printed (files, or
+- for standard input). Receipts of one upload may come in several tickets. Where
 to, and with which keys, is up to this side's own profiles: a ticket for another
 place is refused.`, 3, 4, 5, 6, 7, 8, 9),
 		Example: `  hoist presign f s3://bucket/ | hoist upload f --ticket - | hoist complete -

@@ -52,12 +52,12 @@ func (a *app) getCommand() *cobra.Command {
 		Use:   "get LOCATION... [DEST|-]",
 		Short: "Get objects into files",
 		Long: long(`
-Gets objects into DEST, a file or a folder (default: the folder here), and prints
-the names of the files. - is standard output. With -r a LOCATION is a prefix, and
-what is below it keeps its names relative to the last slash.
+Gets objects into DEST, a file or a folder (default: the folder here), and
+prints the names of the files. - is standard output. With -r a LOCATION is a
+prefix, and what is below it keeps its names relative to the last slash.
 
-A file is there once all of it is, and is verified. Interrupted, the same command
-goes on where it stopped.`, 3, 4, 5, 6, 7, 8, 9),
+A file is there once all of it is, and is verified. Interrupted, the same
+command goes on where it stopped.`, 3, 4, 5, 6, 7, 8, 9),
 		Example: `  hoist get s3://bucket/report.pdf
   hoist get -r s3://bucket/site/ site/
   hoist get s3://bucket/src.tar - | tar x`,

@@ -64,10 +64,10 @@ func (a *app) inspect(name string) error {
 	var urls []string
 	err := a.readSecret(name, func(r io.Reader) (err error) {
 		in := bufio.NewReader(r)
-		switch first, _ := firstRune(in); first {
-		case '{':
+		switch head := start(in); {
+		case strings.HasPrefix(head, "{"):
 			tickets, err = ticket.Read(in)
-		case 'h', 'H':
+		case strings.EqualFold(head, "http"):
 			urls, err = readURLs(in)
 		default:
 			err = fault.WithHint(errors.New("neither a ticket nor a presigned URL"),
@@ -104,16 +104,15 @@ func (a *app) showInspected(i int, line any, facts func() [][2]string) error {
 	return a.printFacts(facts())
 }
 
-// firstRune returns the first rune that is no white space, and leaves it to be read.
-func firstRune(in *bufio.Reader) (rune, error) {
+// start returns the first bytes that are no white space, by which a URL is told
+// from JSON, and leaves them to be read.
+func start(in *bufio.Reader) string {
 	for {
-		r, _, err := in.ReadRune()
-		if err != nil {
-			return 0, err
+		head, _ := in.Peek(len("http"))
+		if len(head) == 0 || !unicode.IsSpace(rune(head[0])) {
+			return string(head)
 		}
-		if !unicode.IsSpace(r) {
-			return r, in.UnreadRune()
-		}
+		_, _ = in.Discard(1) // it has just been seen
 	}
 }
 

@@ -49,8 +49,8 @@ secret: it may be used by whoever has it.
   hoist presign - --name NAME --size SIZE DEST   for a file that is elsewhere
   hoist presign --get LOCATION...                URLs to download objects with`,
 			3, 4, 5, 6, 7, 9),
-		Example: `  hoist presign build.zip s3://bucket/ -o build.ticket
-  hoist presign build.zip s3://bucket/ | ssh far hoist upload build.zip --ticket -
+		Example: `  hoist presign app.zip s3://bucket/ -o app.ticket
+  hoist presign app.zip s3://bucket/ | ssh far hoist upload app.zip --ticket -
   hoist presign photo.jpg s3://bucket/ --method post --format curl
   hoist presign --get --expires 15m s3://bucket/report.pdf`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -41,9 +41,9 @@ func (a *app) profileCheckCommand() *cobra.Command {
 		Use:   "check [NAME]",
 		Short: "Try a profile: secret, reachability, clock, permissions",
 		Long: long(`
-Tries the profile NAME, or the default one, and prints a line for each thing that
-has to work, "ok" or "FAILED" and what to do. NAME may be a location as well:
-s3://BUCKET tries the keys of the AWS chain.
+Tries the profile NAME, or the default one, and prints a line for each thing
+that has to work, "ok" or "FAILED" and what to do. NAME may be a location as
+well: s3://BUCKET tries the keys of the AWS chain.
 
   secret   the secrets are found
   reach    the store answers

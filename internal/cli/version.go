@@ -10,7 +10,9 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  takes(0, 0, "no arguments"),
+		Long: long(`
+Prints the version. With --json: {"v", "version", "go", "os", "arch"}.`),
+		Args: takes(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			if a.json() {
 				return a.printer.PrintJSON(struct {
