@@ -35,7 +35,7 @@ func (c *counter) giveBack() { c.total.Add(-c.sent.Swap(0)) }
 // body is one part on its way: it ends at the part's end, counts what passes,
 // and fails with short if the source ends before.
 type body struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // Read takes none
 	src     io.Reader
 	left    int64
 	counter *counter

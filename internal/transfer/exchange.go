@@ -51,7 +51,7 @@ func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.
 // do sends the request and reads the answer to its end, so that the connection
 // is used again.
 func (e *Engine) do(request *http.Request, signed *ticket.Request) (http.Header, error) {
-	response, err := e.client.Do(request)
+	response, err := e.client.Do(request) //nolint:bodyclose // ReadBody closes it
 	if err != nil {
 		return nil, wire.Fault(err, "")
 	}

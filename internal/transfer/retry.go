@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -26,12 +27,12 @@ func (e *Engine) retry(ctx context.Context, part int, try func() error) error {
 			return err
 		}
 		wait := waits.NextBackOff()
-		var r *refusal
-		if errors.As(err, &r) && r.after > 0 {
+		if r, ok := errors.AsType[*refusal](err); ok && r.after > 0 {
 			wait += r.after // no sooner than asked, and not all requests at once
 		}
 		if wait > maxWait {
-			return fault.WithHint(err, "the server asks to wait %s: run the same command again then", wait.Round(time.Second))
+			hint := fmt.Sprintf("the server asks to wait %s: run the same command again then", wait.Round(time.Second))
+			return &fault.Error{Hint: hint, Err: err}
 		}
 		e.options.OnRetry(Retry{Part: part, Try: n, Wait: wait, Err: err})
 		timer := time.NewTimer(wait)
@@ -48,8 +49,7 @@ func (e *Engine) retry(ctx context.Context, part int, try func() error) error {
 // failure, after bytes that were damaged on their way, and after a signature
 // that has ended, if it can be made anew.
 func retryable(err error) bool {
-	var r *refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.retry
 	}
 	if errors.Is(err, errDamaged) {

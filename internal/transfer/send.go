@@ -99,7 +99,7 @@ func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, sect
 			}
 			return err
 		}
-		if r := (*refusal)(nil); errors.As(err, &r) && r.stale {
+		if r, ok := errors.AsType[*refusal](err); ok && r.stale {
 			// A new signature cures it, or a second refusal confirms it.
 			r.retry = u.Sign != nil && !renewed
 			request, renewed = nil, true

@@ -237,7 +237,7 @@ func spool(r io.Reader, size int64) (Section, int64, error) {
 		s.path = file.Name() // Windows removes no open file
 	}
 	s.size, err = io.CopyN(file, r, size)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		_ = s.Close()
 		return nil, 0, fmt.Errorf("spooling the stream to %s: %w", os.TempDir(), err)
 	}

@@ -83,10 +83,15 @@ func TestStreamSpoolIsGone(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
 	d := newDesk(t)
-	var most atomic.Int32
 	d.answer = func(http.ResponseWriter, *http.Request, int) bool {
-		entries, _ := os.ReadDir(dir)
-		most.Store(max(most.Load(), int32(len(entries))))
+		if runtime.GOOS == "windows" {
+			return false // it removes no open file
+		}
+		// The next part may be in the moment between its file's making and removing.
+		eventually(t, "the file of a part has no name", func() bool {
+			entries, _ := os.ReadDir(dir)
+			return len(entries) == 0
+		})
 		return false
 	}
 	client := d.open(t, false)
@@ -100,9 +105,6 @@ func TestStreamSpoolIsGone(t *testing.T) {
 	d.wantParts(t, s.Ticket, data)
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Errorf("%v is left", entries)
-	}
-	if runtime.GOOS != "windows" && most.Load() > 0 {
-		t.Errorf("%d files were there to be left by a kill", most.Load())
 	}
 
 	t.Setenv("TMPDIR", dir+"/none")
@@ -240,14 +242,17 @@ func TestStreamMemory(t *testing.T) {
 		t.Skip("it sends a GiB")
 	}
 	d := newDesk(t)
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
 	var most atomic.Uint64
 	d.answer = func(_ http.ResponseWriter, r *http.Request, _ int) bool {
 		_, _ = io.Copy(io.Discard, r.Body)
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		for {
-			before := most.Load()
-			if m.HeapAlloc <= before || most.CompareAndSwap(before, m.HeapAlloc) {
+			known := most.Load()
+			if m.HeapAlloc <= known || most.CompareAndSwap(known, m.HeapAlloc) {
 				return true
 			}
 		}
@@ -262,9 +267,10 @@ func TestStreamMemory(t *testing.T) {
 	if moved.Load() != 1<<30 || len(s.Ticket.Parts) != 64 {
 		t.Errorf("%d bytes in %d parts", moved.Load(), len(s.Ticket.Parts))
 	}
-	t.Logf("%d MiB of heap at the most", most.Load()>>20)
-	if most.Load() > 128<<20 {
-		t.Errorf("%d MiB of heap at the most", most.Load()>>20)
+	took := int64(most.Load()) - int64(before.HeapAlloc)
+	t.Logf("%d MiB of heap at the most", took>>20)
+	if took > 128<<20 {
+		t.Errorf("%d MiB of heap at the most", took>>20)
 	}
 }
 

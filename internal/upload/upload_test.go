@@ -55,7 +55,8 @@ const partSize = ticket.MinPartSize
 // test says so, interferes.
 type scene struct {
 	*s3.Store
-	client *http.Client
+	client  *http.Client
+	retries int
 	// meet is asked about each PUT of bytes, the nth from 1, before it goes on
 	// to the store; it is false to have answered itself.
 	meet func(w http.ResponseWriter, r *http.Request, n int) bool
@@ -76,7 +77,7 @@ func newScene(t *testing.T) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{}
+	s := &scene{retries: 1}
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(behind)
 		r.Out.Host = r.In.Host // it is signed
@@ -134,7 +135,7 @@ func (s *scene) sent() []string {
 func (s *scene) uploader(journals string) *upload.Uploader {
 	return &upload.Uploader{
 		Provider: s.Store, Journals: journals,
-		Engine: transfer.New(s.client, transfer.Options{Concurrency: 1, Retries: 3}),
+		Engine: transfer.New(s.client, transfer.Options{Concurrency: 1, Retries: s.retries}),
 	}
 }
 
@@ -269,6 +270,7 @@ func (s *scene) interrupted(t *testing.T, u *upload.Uploader, file *transfer.Fil
 
 func TestResume(t *testing.T) {
 	s, data := newScene(t), content(3*partSize+100)
+	s.retries = 3
 	dir := t.TempDir()
 	name := filepath.Join(t.TempDir(), "file.bin")
 

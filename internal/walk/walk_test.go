@@ -173,7 +173,7 @@ func TestUnreadable(t *testing.T) {
 		if err := os.Chmod(filepath.Join(dir, "b"), 0); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Chmod(filepath.Join(dir, "b"), 0o700)
+		defer func() { _ = os.Chmod(filepath.Join(dir, "b"), 0o700) }()
 		if diff := cmp.Diff([]string{"a", "b!", "c"}, names(t, []string{dir}, Options{Recursive: true})); diff != "" {
 			t.Error(diff)
 		}
