@@ -24,6 +24,8 @@ const (
 	// defaultAnswer is how long the store may take to answer after the last
 	// byte was handed to the kernel, which may still hold a few MiB of it.
 	defaultAnswer = 2 * time.Minute
+	// firstWait is about how long the first retry of a request waits; each further one waits longer.
+	firstWait = 200 * time.Millisecond
 )
 
 // Options are what a person may change about an engine.
@@ -58,7 +60,8 @@ type Engine struct {
 	slots   chan struct{}
 	buffers sync.Pool // of *[bufferSize]byte
 	// inMemory is the largest part in bytes of a stream that is held in memory.
-	inMemory int64
+	inMemory  int64
+	firstWait time.Duration
 }
 
 // New returns an engine that sends with client.
@@ -78,7 +81,7 @@ func New(client *http.Client, o Options) *Engine {
 	if o.OnRetry == nil {
 		o.OnRetry = func(Retry) {}
 	}
-	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency), inMemory: maxInMemory}
+	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency), inMemory: maxInMemory, firstWait: firstWait}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
 	if o.Limit > 0 {
 		e.limiter = rate.NewLimiter(o.Limit, burst)
@@ -88,6 +91,9 @@ func New(client *http.Client, o Options) *Engine {
 
 // Concurrency returns how many requests the engine has under way at the most.
 func (e *Engine) Concurrency() int { return e.options.Concurrency }
+
+// Retries returns how often the engine tries a request again.
+func (e *Engine) Retries() int { return e.options.Retries }
 
 // SignFunc returns the request that sends a part whose checksum is sum; sum is
 // nil if the upload has no algorithm. It is called by several goroutines, while

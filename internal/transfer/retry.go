@@ -19,7 +19,7 @@ const maxWait = 5 * time.Minute
 // options.Retries times more than once.
 func (e *Engine) retry(ctx context.Context, part int, try func() error) error {
 	waits := backoff.NewExponentialBackOff()
-	waits.InitialInterval = 200 * time.Millisecond
+	waits.InitialInterval = e.firstWait
 	waits.MaxInterval = 20 * time.Second
 	for n := 1; ; n++ {
 		err := try()

@@ -38,7 +38,7 @@ func TestSendSizes(t *testing.T) {
 					kept = append(kept, r.Number) // the race detector sees two at a time
 					return nil
 				}}
-				if err := transfer.New(client, transfer.Options{Moved: moved}).Send(t.Context(), u, newFile(t, data)); err != nil {
+				if err := transfer.NewQuick(client, transfer.Options{Moved: moved}).Send(t.Context(), u, newFile(t, data)); err != nil {
 					t.Fatal(err)
 				}
 				d.wantParts(t, tk, data)
@@ -63,7 +63,7 @@ func TestSendWhatIsMissing(t *testing.T) {
 	for _, n := range []int{1, 3, 4} {
 		tk.AddReceipt(ticket.Receipt{Number: n, Size: partSize, ETag: "there"})
 	}
-	engine := transfer.New(client, transfer.Options{Moved: moved})
+	engine := transfer.NewQuick(client, transfer.Options{Moved: moved})
 	for range 2 { // the second time nothing is missing
 		if err := engine.Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestSendSigns(t *testing.T) {
 				}
 				return request, err
 			}}
-			if err := transfer.New(client, transfer.Options{}).Send(t.Context(), u, newFile(t, data)); err != nil {
+			if err := transfer.NewQuick(client, transfer.Options{}).Send(t.Context(), u, newFile(t, data)); err != nil {
 				t.Fatal(err)
 			}
 			d.wantParts(t, tk, data)
@@ -118,7 +118,7 @@ func TestSendSigns(t *testing.T) {
 		client := d.open(t, false)
 		tk := d.ticket(t, 1)
 		tk.Parts[0].Request = nil
-		err := transfer.New(client, transfer.Options{Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, content(1)))
+		err := transfer.NewQuick(client, transfer.Options{Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, content(1)))
 		wantFault(t, err, fault.Usage, "part 1", "not signed", "--lazy")
 	})
 	t.Run("fails", func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestSendSigns(t *testing.T) {
 		u := &transfer.Upload{Ticket: tk, Sign: func(context.Context, ticket.Part, *ticket.Checksum) (*ticket.Request, error) {
 			return nil, fault.New(fault.Denied, "no keys")
 		}}
-		err := transfer.New(client, transfer.Options{Retries: 5}).Send(t.Context(), u, newFile(t, content(1)))
+		err := transfer.NewQuick(client, transfer.Options{Retries: 5}).Send(t.Context(), u, newFile(t, content(1)))
 		wantFault(t, err, fault.Denied, "no keys")
 		if fault.StageOf(err) != fault.Sign || d.tried() != 0 {
 			t.Errorf("stage %q after %d requests", fault.StageOf(err), d.tried())
@@ -237,7 +237,7 @@ func TestSendRetries(t *testing.T) {
 			client := d.open(t, false)
 			tk := d.single(t, int64(len(data)))
 			var retries []transfer.Retry
-			engine := transfer.New(client, transfer.Options{
+			engine := transfer.NewQuick(client, transfer.Options{
 				Retries: 2, Moved: moved, Stall: patience, Answer: patience,
 				OnRetry: func(r transfer.Retry) {
 					if moved.Load() != 0 {
@@ -275,7 +275,7 @@ func TestSendGivesUp(t *testing.T) {
 				t.Error("a request that was not refused for its signature is signed anew")
 				return nil, errors.New("sign")
 			}
-			engine := transfer.New(client, transfer.Options{Retries: 1, Moved: moved, Stall: patience, Answer: patience})
+			engine := transfer.NewQuick(client, transfer.Options{Retries: 1, Moved: moved, Stall: patience, Answer: patience})
 			err := engine.Send(t.Context(), u, newFile(t, data))
 			wantFault(t, err, f.kind, f.text)
 			if d.tried() != 2 || moved.Load() != 0 || len(u.Ticket.Receipts) != 0 {
@@ -297,7 +297,7 @@ func TestSendStopsTogether(t *testing.T) {
 		return true
 	}
 	client := d.open(t, false)
-	err := transfer.New(client, transfer.Options{Concurrency: 4, Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: d.ticket(t, int64(len(data)))}, newFile(t, data))
+	err := transfer.NewQuick(client, transfer.Options{Concurrency: 4, Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: d.ticket(t, int64(len(data)))}, newFile(t, data))
 	wantFault(t, err, fault.NotFound, "NoSuchUpload")
 	if !transfer.Gone(err) {
 		t.Error("the upload does not count as gone")
@@ -312,7 +312,7 @@ func TestSendKeepFails(t *testing.T) {
 	client := d.open(t, false)
 	full := errors.New("disk full")
 	u := &transfer.Upload{Ticket: d.ticket(t, int64(len(data))), Keep: func(ticket.Receipt) error { return full }}
-	if err := transfer.New(client, transfer.Options{Concurrency: 1, Retries: 5}).Send(t.Context(), u, newFile(t, data)); !errors.Is(err, full) {
+	if err := transfer.NewQuick(client, transfer.Options{Concurrency: 1, Retries: 5}).Send(t.Context(), u, newFile(t, data)); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	if d.tried() != 1 {
@@ -337,7 +337,7 @@ func TestRetryAfter(t *testing.T) {
 			return true
 		}
 		client := d.open(t, false)
-		err := transfer.New(client, transfer.Options{Retries: 1}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, 3)}, newFile(t, content(3)))
+		err := transfer.NewQuick(client, transfer.Options{Retries: 1}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, 3)}, newFile(t, content(3)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +354,7 @@ func TestRetryAfter(t *testing.T) {
 			return true
 		}
 		client := d.open(t, false)
-		err := transfer.New(client, transfer.Options{Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, 3)}, newFile(t, content(3)))
+		err := transfer.NewQuick(client, transfer.Options{Retries: 5}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, 3)}, newFile(t, content(3)))
 		wantFault(t, err, fault.Temporary, "503", "1h0m0s")
 	})
 }
@@ -457,7 +457,7 @@ func TestSendRefused(t *testing.T) {
 						return request, err
 					}
 				}
-				err := transfer.New(client, transfer.Options{Retries: 5}).Send(t.Context(), u, newFile(t, content(100)))
+				err := transfer.NewQuick(client, transfer.Options{Retries: 5}).Send(t.Context(), u, newFile(t, content(100)))
 				wantFault(t, err, test.kind, test.text...)
 				if strings.ContainsAny(err.Error()+fault.HintOf(err), "\n\x1b") {
 					t.Errorf("more than a line: %q", err)
@@ -489,7 +489,7 @@ func TestSendSignsAgain(t *testing.T) {
 	}
 	client := d.open(t, false)
 	tk := d.ticket(t, int64(len(data)))
-	if err := transfer.New(client, transfer.Options{Retries: 1}).Send(t.Context(), &transfer.Upload{Ticket: tk, Sign: d.sign}, newFile(t, data)); err != nil {
+	if err := transfer.NewQuick(client, transfer.Options{Retries: 1}).Send(t.Context(), &transfer.Upload{Ticket: tk, Sign: d.sign}, newFile(t, data)); err != nil {
 		t.Fatal(err)
 	}
 	d.wantParts(t, tk, data)
@@ -507,7 +507,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			return true
 		}
 		client := d.open(t, false)
-		err := transfer.New(client, transfer.Options{Retries: 2}).Send(t.Context(), &transfer.Upload{Ticket: d.ticket(t, 10)}, newFile(t, content(10)))
+		err := transfer.NewQuick(client, transfer.Options{Retries: 2}).Send(t.Context(), &transfer.Upload{Ticket: d.ticket(t, 10)}, newFile(t, content(10)))
 		wantFault(t, err, fault.Failed, "redirect: ", strconv.Itoa(code))
 	}
 }
@@ -552,7 +552,7 @@ func TestVerify(t *testing.T) {
 			for name, value := range test.signed {
 				tk.Parts[0].Request.Header[name] = values.Replace(value)
 			}
-			err := transfer.New(client, transfer.Options{NoVerify: test.noVerify}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
+			err := transfer.NewQuick(client, transfer.Options{NoVerify: test.noVerify}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
 			if test.bad {
 				wantFault(t, err, fault.Integrity, "part 1")
 			} else if err != nil {
@@ -586,7 +586,7 @@ func TestNothingIsSent(t *testing.T) {
 			client := d.open(t, false)
 			tk := d.ticket(t, int64(len(data)))
 			test.change(tk.Parts[0].Request)
-			err := transfer.New(client, transfer.Options{Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
+			err := transfer.NewQuick(client, transfer.Options{Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
 			wantFault(t, err, test.kind, test.text)
 			if d.tried() != 0 {
 				t.Errorf("%d requests were sent", d.tried())
@@ -636,7 +636,7 @@ func TestSourceChanges(t *testing.T) {
 			}
 			client := d.open(t, false)
 			tk := d.ticket(t, file.Size())
-			err := transfer.New(client, transfer.Options{Concurrency: 1, Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: tk}, file)
+			err := transfer.NewQuick(client, transfer.Options{Concurrency: 1, Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: tk}, file)
 			wantFault(t, err, fault.Integrity, file.Path, "changed during the upload")
 			wantFault(t, file.Unchanged(), fault.Integrity, file.Path, "changed during the upload")
 			// What the kernel holds of a part is still the file's: shrinking it
@@ -662,7 +662,7 @@ func TestSourceShrinksInMidPart(t *testing.T) {
 				return true
 			}
 			client := d.open(t, secure)
-			err := transfer.New(client, transfer.Options{Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, file.Size())}, file)
+			err := transfer.NewQuick(client, transfer.Options{Retries: 3}).Send(t.Context(), &transfer.Upload{Ticket: d.single(t, file.Size())}, file)
 			wantFault(t, err, fault.Integrity, file.Path, "changed during the upload")
 			if d.tried() != 1 {
 				t.Errorf("%d requests", d.tried())
@@ -748,7 +748,7 @@ func TestForm(t *testing.T) {
 				if err := tk.Validate(); err != nil {
 					t.Fatal(err)
 				}
-				if err := transfer.New(client, transfer.Options{Retries: 1, Moved: moved}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
+				if err := transfer.NewQuick(client, transfer.Options{Retries: 1, Moved: moved}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
 					t.Fatal(err)
 				}
 				if tries.Load() != 2 || moved.Load() != int64(size) {
@@ -771,7 +771,7 @@ func TestFormErrors(t *testing.T) {
 	tk := d.single(t, 4)
 	tk.Method = ticket.Post
 	tk.Parts[0].Request = &ticket.Request{Method: "POST", URL: d.URL, Fields: map[string]string{"policy": formPolicy(), "x-amz-signature": signature}}
-	err := transfer.New(client, transfer.Options{}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, content(4)))
+	err := transfer.NewQuick(client, transfer.Options{}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, content(4)))
 	wantFault(t, err, fault.Denied, "policy: ", "REDACTED")
 }
 
@@ -783,7 +783,7 @@ func TestLimit(t *testing.T) {
 		tk := d.ticket(t, int64(len(data)))
 		const limit = 512 << 10
 		began := time.Now()
-		if err := transfer.New(client, transfer.Options{Limit: limit}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
+		if err := transfer.NewQuick(client, transfer.Options{Limit: limit}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
 			t.Fatal(err)
 		}
 		d.wantParts(t, tk, data)
@@ -798,7 +798,7 @@ func TestLimit(t *testing.T) {
 		d, data := newDesk(t), content(80<<10)
 		client := d.open(t, false)
 		tk := d.ticket(t, int64(len(data)))
-		engine := transfer.New(client, transfer.Options{Limit: 16 << 10, Stall: 500 * time.Millisecond})
+		engine := transfer.NewQuick(client, transfer.Options{Limit: 16 << 10, Stall: 500 * time.Millisecond})
 		if err := engine.Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data)); err != nil {
 			t.Fatal(err)
 		}
@@ -811,7 +811,7 @@ func TestLimit(t *testing.T) {
 		over := errors.New("--timeout is over")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, over)
 		defer cancel()
-		engine := transfer.New(client, transfer.Options{Limit: 1 << 10, Retries: 3})
+		engine := transfer.NewQuick(client, transfer.Options{Limit: 1 << 10, Retries: 3})
 		if err := engine.Send(ctx, &transfer.Upload{Ticket: d.ticket(t, int64(len(data)))}, newFile(t, data)); !errors.Is(err, over) {
 			t.Errorf("got %v", err)
 		}
@@ -835,7 +835,7 @@ func TestConcurrency(t *testing.T) {
 		return true
 	}
 	client := d.open(t, false)
-	engine := transfer.New(client, transfer.Options{Concurrency: 3})
+	engine := transfer.NewQuick(client, transfer.Options{Concurrency: 3})
 	var files sync.WaitGroup
 	for range 4 {
 		files.Go(func() {

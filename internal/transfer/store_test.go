@@ -88,7 +88,7 @@ func TestRealStore(t *testing.T) {
 				eventually(t, "the signature has ended", func() bool { return time.Until(*tk.Expires) < -time.Second })
 			}
 			moved := progress()
-			err = transfer.New(client, transfer.Options{Moved: moved, Retries: 2}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
+			err = transfer.NewQuick(client, transfer.Options{Moved: moved, Retries: 2}).Send(t.Context(), &transfer.Upload{Ticket: tk}, newFile(t, data))
 			if test.text != "" {
 				wantFault(t, err, test.kind, test.text)
 				for _, secret := range tk.Parts[0].Request.Fields {
@@ -119,7 +119,7 @@ func TestRealStore(t *testing.T) {
 		u := &transfer.Upload{Ticket: tk, Algorithm: checksum.CRC64NVME, Sign: func(ctx context.Context, part ticket.Part, _ *ticket.Checksum) (*ticket.Request, error) {
 			return store.Sign(ctx, tk, part, other)
 		}}
-		err = transfer.New(client, transfer.Options{}).Send(t.Context(), u, newFile(t, data))
+		err = transfer.NewQuick(client, transfer.Options{}).Send(t.Context(), u, newFile(t, data))
 		wantFault(t, err, fault.Integrity, "BadDigest")
 	})
 }

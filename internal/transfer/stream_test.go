@@ -52,7 +52,7 @@ func TestStream(t *testing.T) {
 					}
 					return nil
 				}
-				engine := transfer.New(client, transfer.Options{Moved: moved, Retries: 1})
+				engine := transfer.NewQuick(client, transfer.Options{Moved: moved, Retries: 1})
 				switch way {
 				case "announced":
 					s.Ticket.File.Size, s.Ticket.Parts = int64(size), d.ticket(t, int64(size)).Parts
@@ -95,7 +95,7 @@ func TestStreamSpoolIsGone(t *testing.T) {
 		return false
 	}
 	client := d.open(t, false)
-	engine := transfer.New(client, transfer.Options{Concurrency: 1})
+	engine := transfer.NewQuick(client, transfer.Options{Concurrency: 1})
 	engine.SpoolAbove(10)
 	data := content(4 * partSize)
 	s := d.stream(t, bytes.NewReader(data))
@@ -127,7 +127,7 @@ func TestStreamOtherLength(t *testing.T) {
 				t.Error("its end counts")
 				return nil
 			}
-			err := transfer.New(client, transfer.Options{}).SendStream(t.Context(), s)
+			err := transfer.NewQuick(client, transfer.Options{}).SendStream(t.Context(), s)
 			wantFault(t, err, fault.Integrity, fmt.Sprint(announced))
 			if d.has("/part/3") {
 				t.Error("the last part was sent")
@@ -159,7 +159,7 @@ func TestStreamEnds(t *testing.T) {
 			for _, spool := range []bool{false, true} {
 				d := newDesk(t)
 				client := d.open(t, false)
-				engine := transfer.New(client, transfer.Options{Retries: 3})
+				engine := transfer.NewQuick(client, transfer.Options{Retries: 3})
 				if spool {
 					engine.SpoolAbove(10)
 				}
@@ -184,7 +184,7 @@ func TestStreamIsTooLong(t *testing.T) {
 	client := d.open(t, false)
 	s := d.stream(t, strings.NewReader(strings.Repeat("x", ticket.MaxParts+1)))
 	s.PartSize = 1
-	err := transfer.New(client, transfer.Options{}).SendStream(t.Context(), s)
+	err := transfer.NewQuick(client, transfer.Options{}).SendStream(t.Context(), s)
 	wantFault(t, err, fault.Usage, "10,000 parts", "--size")
 	if d.has("/part/10000") {
 		t.Error("the last part was sent")
@@ -213,7 +213,7 @@ func TestStreamReaderBlocks(t *testing.T) {
 			client := d.open(t, false)
 			pipe, producer := io.Pipe()
 			go func() { _, _ = producer.Write(content(partSize + 1)) }()
-			err := transfer.New(client, transfer.Options{Retries: 3}).SendStream(ctx, d.stream(t, pipe))
+			err := transfer.NewQuick(client, transfer.Options{Retries: 3}).SendStream(ctx, d.stream(t, pipe))
 			switch {
 			case why == "refused":
 				wantFault(t, err, fault.NotFound, "NoSuchUpload")
@@ -261,7 +261,7 @@ func TestStreamMemory(t *testing.T) {
 	s := d.stream(t, zeros(1<<30))
 	s.PartSize = 0
 	moved := progress()
-	if err := transfer.New(client, transfer.Options{Moved: moved}).SendStream(t.Context(), s); err != nil {
+	if err := transfer.NewQuick(client, transfer.Options{Moved: moved}).SendStream(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	if moved.Load() != 1<<30 || len(s.Ticket.Parts) != 64 {
@@ -303,7 +303,7 @@ func TestCancel(t *testing.T) {
 			if way == "limit" {
 				o.Limit = 2 << 10
 			}
-			engine := transfer.New(client, o)
+			engine := transfer.NewQuick(client, o)
 			file := newFile(t, data)
 			ended := make(chan error, 1)
 			go func() {
