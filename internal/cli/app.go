@@ -16,6 +16,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/provider"
+	"github.com/hoist-cli/hoist/internal/recipe"
 	"github.com/hoist-cli/hoist/internal/term"
 	"github.com/hoist-cli/hoist/internal/transfer"
 	"github.com/hoist-cli/hoist/internal/wire"
@@ -85,6 +86,7 @@ func (a *app) config() (*config.File, error) {
 	for _, warning := range file.Warnings {
 		a.printer.Warn("%s", warning)
 	}
+	file.Recipes = recipe.Names(config.RecipeDir())
 	a.file = file
 	return file, nil
 }
@@ -159,6 +161,12 @@ func (a *app) isLocal(loc location.Location) (bool, error) {
 	return p.Kind == config.Local, err
 }
 
+// isAPI says whether a location is at an API.
+func (a *app) isAPI(loc location.Location) (bool, error) {
+	p, _, err := a.profile(loc)
+	return p.Kind == config.API, err
+}
+
 // open returns the provider of a location, which stays open until the command ends.
 func (a *app) open(ctx context.Context, loc location.Location) (provider.Provider, error) {
 	place := location.Location{Profile: loc.Profile, Bucket: loc.Bucket}
@@ -173,7 +181,11 @@ func (a *app) open(ctx context.Context, loc location.Location) (provider.Provide
 	if err != nil {
 		return nil, err
 	}
-	found, closeStore, err := provider.Open(ctx, p, settings, client)
+	set, err := a.set()
+	if err != nil {
+		return nil, err
+	}
+	found, closeStore, err := provider.Open(ctx, p, settings, client, provider.Options{Set: set, Warn: a.printer.Warn})
 	if err != nil {
 		return nil, fault.At(fault.Config, err)
 	}
@@ -182,6 +194,18 @@ func (a *app) open(ctx context.Context, loc location.Location) (provider.Provide
 	}
 	a.opened[place] = opened{found, closeStore}
 	return found, nil
+}
+
+// set returns the command's --set options, where it has that flag.
+func (a *app) set() (map[string]string, error) {
+	if a.flags.Lookup("set") == nil {
+		return nil, nil
+	}
+	given, err := a.flags.GetStringArray("set")
+	if err != nil {
+		return nil, err
+	}
+	return pairs("--set", given)
 }
 
 // http returns the client that all requests go through.
@@ -284,9 +308,11 @@ func (a *app) several(failed []error, ok int) error {
 	}
 }
 
-// addSet defines --set where a command has nothing else of an upload's flags.
-func addSet(cmd *cobra.Command, set *[]string) {
-	cmd.Flags().StringArrayVar(set, "set", nil, "option of the API, as `KEY=VALUE` (repeatable)")
+// addSet defines --set, which app.open reads.
+func addSet(cmd *cobra.Command) {
+	cmd.Flags().StringArray("set", nil, "option of the API, as `KEY=VALUE` (repeatable)")
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("set", completeSet)
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -21,7 +21,6 @@ type attributeFlags struct {
 	contentType string
 	metadata    []string
 	tags        []string
-	set         []string
 	partSize    config.Size
 	size        config.Size
 	checksum    string
@@ -36,7 +35,7 @@ func (f *attributeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.flags = flags
 	flags.StringVar(&f.name, "name", "", "`NAME` of the one source at its destination")
-	flags.StringArrayVar(&f.set, "set", nil, "option of the API, as `KEY=VALUE` (repeatable)")
+	addSet(cmd)
 	flags.StringVar(&f.contentType, "content-type", "", "media `TYPE` (default: by name, else by content)")
 	flags.StringArrayVar(&f.metadata, "metadata", nil, "user metadata, as `KEY=VALUE` (repeatable)")
 	flags.StringArrayVar(&f.tags, "tag", nil, "object tag, as `KEY=VALUE` (repeatable)")
@@ -82,7 +81,11 @@ func (f *attributeFlags) spec() (object.Spec, error) {
 	if s.Tags, err = pairs("--tag", f.tags); err != nil {
 		return s, err
 	}
-	s.Options, err = pairs("--set", f.set)
+	set, err := f.flags.GetStringArray("set")
+	if err != nil {
+		return s, err
+	}
+	s.Options, err = pairs("--set", set)
 	return s, err
 }
 

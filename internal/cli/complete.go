@@ -14,7 +14,6 @@ import (
 type completeOptions struct {
 	abort bool
 	to    string
-	set   []string
 }
 
 func (a *app) completeCommand() *cobra.Command {
@@ -37,7 +36,7 @@ place is refused.`, 3, 4, 5, 6, 7, 8, 9),
 	flags := cmd.Flags()
 	flags.BoolVar(&o.abort, "abort", false, "give the uploads up instead")
 	flags.StringVar(&o.to, "to", "", "refuse tickets for any place but `LOCATION` or below it")
-	addSet(cmd, &o.set)
+	addSet(cmd)
 	return cmd
 }
 

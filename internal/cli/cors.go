@@ -24,7 +24,6 @@ type corsDocument struct {
 }
 
 func (a *app) corsCommand() *cobra.Command {
-	var set []string
 	cmd := &cobra.Command{
 		Use:   "cors",
 		Short: "Show or apply the CORS rules of a bucket",
@@ -65,8 +64,8 @@ them; without FILE by ones that let browsers upload from any site.`, 4, 5, 7),
 			})
 		},
 	}
-	addSet(show, &set)
-	addSet(apply, &set)
+	addSet(show)
+	addSet(apply)
 	return group(cmd, show, apply)
 }
 

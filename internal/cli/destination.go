@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path"
 
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/walk"
@@ -11,6 +12,7 @@ import (
 type destination struct {
 	dest location.Location
 	name string // --name, of the one source
+	flat bool   // an API: files have names and no folders
 	one  bool   // exactly one file is meant: it goes to dest itself, unless that is a prefix
 }
 
@@ -37,6 +39,8 @@ func (d destination) path(file walk.File) string {
 		return d.dest.Join(d.name).Path
 	case d.one && !d.dest.IsPrefix():
 		return d.dest.Path
+	case d.flat:
+		return d.dest.Join(path.Base(file.Name)).Path
 	default:
 		return d.dest.Join(file.Name).Path
 	}

@@ -29,8 +29,8 @@ type getOptions struct {
 	recursive bool
 	noClobber bool
 	versionID string
+	variant   string
 	send      sendFlags
-	set       []string
 
 	sources []location.Location
 	dest    string
@@ -73,8 +73,9 @@ command goes on where it stopped.`, 3, 4, 5, 6, 7, 8, 9),
 	flags.BoolVarP(&o.recursive, "recursive", "r", false, "everything whose key starts with the location's")
 	flags.BoolVar(&o.noClobber, "no-clobber", false, "fail (exit 9) if the file exists")
 	flags.StringVar(&o.versionID, "version-id", "", "`ID` of the version (default: the newest)")
+	flags.StringVar(&o.variant, "variant", "", "the variant `NAME` of the object, such as thumbnail, where the API has them")
 	o.send.add(cmd)
-	addSet(cmd, &o.set)
+	addSet(cmd)
 	return cmd
 }
 
@@ -98,6 +99,8 @@ func (o *getOptions) parse(a *app, args []string) error {
 		return usage("the destination has no name")
 	case o.versionID != "" && (o.recursive || len(o.sources) > 1):
 		return usage("--version-id is of one object")
+	case o.versionID != "" && o.variant != "":
+		return usage("--version-id and --variant do not go together")
 	case o.recursive && o.dest == "-":
 		return usage("-r gets files, and - is none")
 	}
@@ -316,27 +319,53 @@ func (g *getter) look(ctx context.Context, loc location.Location) (transfer.Down
 	if err != nil {
 		return d, nil, err
 	}
-	stater, err := able[provider.Stater](p, loc, "tell about an object")
+	stat, sign, err := g.ways(p, loc)
 	if err != nil {
 		return d, nil, err
 	}
-	signer, err := able[provider.Getter](p, loc, "get an object")
-	if err != nil {
-		return d, nil, err
-	}
-	found, err := stater.Stat(ctx, loc.Path, g.options.versionID)
+	found, err := stat(ctx)
 	if err != nil {
 		return d, nil, err
 	}
 	g.meter.Total.Add(max(0, found.Size))
 	g.meter.FilesTotal.Add(1)
 	return transfer.Download{
-		Sign: func(ctx context.Context) (*ticket.Request, error) {
-			return signer.SignGet(ctx, loc.Path, g.options.versionID, 0)
-		},
+		Sign: sign,
 		Size: found.Size, ETag: found.ETag, Checksum: found.Checksum, MD5ETag: found.MD5ETag,
 		Journal: g.journals, Resumed: &g.meter.Resumed,
 	}, found, nil
+}
+
+// ways returns how to ask about an object or its variant, and how to get it.
+func (g *getter) ways(p provider.Provider, loc location.Location) (
+	stat func(context.Context) (*object.Object, error), sign func(context.Context) (*ticket.Request, error), err error,
+) {
+	if g.options.variant != "" {
+		v, err := able[provider.VariantGetter](p, loc, "make variants")
+		if err != nil {
+			return nil, nil, err
+		}
+		return func(ctx context.Context) (*object.Object, error) {
+				return v.StatVariant(ctx, loc.Path, g.options.variant)
+			},
+			func(ctx context.Context) (*ticket.Request, error) {
+				return v.SignGetVariant(ctx, loc.Path, g.options.variant)
+			}, nil
+	}
+	stater, err := able[provider.Stater](p, loc, "tell about an object")
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := able[provider.Getter](p, loc, "get an object")
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (*object.Object, error) {
+			return stater.Stat(ctx, loc.Path, g.options.versionID)
+		},
+		func(ctx context.Context) (*ticket.Request, error) {
+			return signer.SignGet(ctx, loc.Path, g.options.versionID, 0)
+		}, nil
 }
 
 // provider is open for several workers.

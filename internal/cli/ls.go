@@ -21,7 +21,6 @@ type lsOptions struct {
 	recursive bool
 	uploads   bool
 	limit     int
-	set       []string
 }
 
 func (a *app) lsCommand() *cobra.Command {
@@ -48,7 +47,7 @@ one, the default profile's root. s3:// lists the buckets.`, 4, 5, 7),
 	flags.BoolVarP(&o.recursive, "recursive", "r", false, "everything below, not one level")
 	flags.BoolVar(&o.uploads, "uploads", false, "unfinished uploads instead of objects")
 	flags.IntVar(&o.limit, "limit", 0, "stop after `N` (0: all)")
-	addSet(cmd, &o.set)
+	addSet(cmd)
 	return cmd
 }
 

@@ -161,6 +161,9 @@ func (a *app) presignFiles(ctx context.Context, o *presignOptions, spec object.S
 	if err != nil {
 		return err
 	}
+	if to.flat, err = a.isAPI(o.dest); err != nil {
+		return err
+	}
 	count := 0
 	for found := range walk.Files(o.sources, o.walk) {
 		count++

@@ -31,7 +31,8 @@ func (a *app) profileCommand() *cobra.Command {
 		Long: long(`
 A profile is a name for a place and for the keys to it: media:in/a.jpg is what
 the profile media calls in/a.jpg. Profiles are in the config file
-($XDG_CONFIG_HOME/hoist/config.yaml, or --config); local: is there without one.`, 4, 5, 7),
+($XDG_CONFIG_HOME/hoist/config.yaml, or --config); local: and a profile for each
+recipe are there without one.`, 4, 5, 7),
 	}, a.profileLsCommand(), a.profileShowCommand(), a.profileAddCommand(), a.profileRmCommand(), a.profileCheckCommand())
 }
 
@@ -86,8 +87,10 @@ func (a *app) profileLs() error {
 // profileNames returns the names of all profiles, the file's first.
 func profileNames(file *config.File) []string {
 	names := file.Names()
-	if !slices.Contains(names, location.LocalProfile) {
-		names = append(names, location.LocalProfile)
+	for _, builtIn := range append([]string{location.LocalProfile}, file.Recipes...) {
+		if !slices.Contains(names, builtIn) {
+			names = append(names, builtIn)
+		}
 	}
 	return names
 }

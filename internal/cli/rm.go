@@ -20,7 +20,6 @@ type rmOptions struct {
 	all       bool
 	uploads   bool
 	olderThan config.Duration
-	set       []string
 }
 
 type removedJSON struct {
@@ -56,7 +55,7 @@ is a prefix. With --uploads it is unfinished uploads that are given up.`, 4, 5, 
 	flags.BoolVar(&o.all, "all", false, "allow -r of a whole bucket or profile")
 	flags.BoolVar(&o.uploads, "uploads", false, "unfinished uploads instead of objects")
 	flags.Var(&o.olderThan, "older-than", "only uploads that were started `TIME` ago or earlier")
-	addSet(cmd, &o.set)
+	addSet(cmd)
 	return cmd
 }
 

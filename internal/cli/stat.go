@@ -15,7 +15,6 @@ import (
 
 func (a *app) statCommand() *cobra.Command {
 	var versionID string
-	var set []string
 	cmd := &cobra.Command{
 		Use:     "stat LOCATION...",
 		Short:   "Show everything known of an object",
@@ -29,7 +28,7 @@ func (a *app) statCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&versionID, "version-id", "", "`ID` of the version (default: the newest)")
-	addSet(cmd, &set)
+	addSet(cmd)
 	return cmd
 }
 
@@ -47,7 +46,7 @@ func (a *app) stat(ctx context.Context, loc location.Location, versionID string)
 		return err
 	}
 	if a.json() {
-		return a.printer.PrintJSON(newObjectJSON(found))
+		return a.printer.PrintJSON(statJSON{newObjectJSON(found), found.Checksum, known(found.VersionID)})
 	}
 	for _, fact := range facts(found) {
 		if fact[1] == "" {

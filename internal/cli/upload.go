@@ -227,9 +227,12 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	if err != nil {
 		return err
 	}
+	if to.flat, err = a.isAPI(o.dest); err != nil {
+		return err
+	}
 	batch := upload.Batch{
 		Files: walk.Files(o.sources, o.walk), Path: to.path, Spec: spec,
-		Unique: len(o.sources) > 1,
+		Unique: len(o.sources) > 1 || to.flat,
 	}
 	if a.settings.DryRun {
 		for file := range batch.Files {
@@ -316,7 +319,8 @@ func (a *app) uploader(ctx context.Context, o *uploadOptions) (*upload.Uploader,
 			meter.Bytes.Add(bytes)
 			meter.Resumed.Add(bytes)
 		},
-		Inform: a.printer.Info,
+		Inform: a.printer.Info, Warn: a.printer.Warn,
+		Complete: a.completeCommandLine,
 	}
 	if !o.noResume {
 		u.Journals = config.StateDir()
@@ -326,6 +330,21 @@ func (a *app) uploader(ctx context.Context, o *uploadOptions) (*upload.Uploader,
 		}
 	}
 	return u, meter, nil
+}
+
+// completeCommandLine is what finishes an upload from its journal, with the
+// flags of this command that say where and how.
+func (a *app) completeCommandLine(journal string) string {
+	words := []string{"hoist", "complete"}
+	for _, name := range []string{"config", "base-url", "ca-cert"} {
+		if a.flags.Changed(name) {
+			words = append(words, "--"+name, quoteShell(a.flags.Lookup(name).Value.String()))
+		}
+	}
+	for _, host := range a.settings.AllowHTTP {
+		words = append(words, "--allow-http", quoteShell(host))
+	}
+	return strings.Join(append(words, quoteShell(journal)), " ")
 }
 
 // runList opens the list of what an earlier run of the same command has finished.

@@ -30,6 +30,9 @@ type File struct {
 	Default string
 	// Profiles are those of the file, by name.
 	Profiles map[string]Profile
+	// Recipes are the names of the recipes that there are, set by who knows:
+	// each is also a profile of its name, unless the file has one.
+	Recipes []string
 	// Warnings are for the user: secrets that others can read.
 	Warnings []string
 }
@@ -73,7 +76,8 @@ func Load(path string) (*File, error) {
 // Names returns the names of the file's profiles in order.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Profiles)) }
 
-// Profile returns the named profile: one of the file, else the built-in local one.
+// Profile returns the named profile: one of the file, else a built-in one, the
+// local store or a recipe.
 func (f *File) Profile(name string) (Profile, error) {
 	if p, ok := f.Profiles[name]; ok {
 		return p, nil
@@ -81,7 +85,10 @@ func (f *File) Profile(name string) (Profile, error) {
 	if name == location.LocalProfile {
 		return Profile{Name: name, BuiltIn: true, Kind: Local, Root: LocalRoot()}, nil
 	}
-	known := append(f.Names(), location.LocalProfile)
+	if slices.Contains(f.Recipes, name) {
+		return Profile{Name: name, BuiltIn: true, Kind: API, Recipe: name}, nil
+	}
+	known := slices.Concat(f.Names(), []string{location.LocalProfile}, f.Recipes)
 	return Profile{}, fault.At(fault.Config, fault.New(fault.Usage,
 		"there is no profile %q; known are %s", name, strings.Join(known, ", ")))
 }

@@ -13,6 +13,9 @@ func DefaultPath() string {
 	return filepath.Join(dir("XDG_CONFIG_HOME", ".config", xdg.ConfigHome), "hoist", "config.yaml")
 }
 
+// RecipeDir is where the user's own recipes are.
+func RecipeDir() string { return filepath.Join(filepath.Dir(DefaultPath()), "recipes") }
+
 // StateDir is where journals are.
 func StateDir() string {
 	return filepath.Join(dir("XDG_STATE_HOME", ".local/state", xdg.StateHome), "hoist")

@@ -3,28 +3,70 @@ package provider
 import (
 	"context"
 	"net/http"
+	"os"
 
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/recipe"
 	"github.com/hoist-cli/hoist/internal/s3"
 )
+
+// Options are what a command adds to a profile and its settings.
+type Options struct {
+	// Set are options of the API, which only kind api has.
+	Set map[string]string
+	// Warn is told what a person should know.
+	Warn func(format string, args ...any)
+}
 
 // Open returns the provider of a profile, as the settings resolved for it have
 // it. It makes no request, but for kind local it starts the store if nobody
 // has. close is to be called after the provider's last use.
 //
 // A profile without a name is that of s3://, whose locations name the bucket.
-func Open(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (_ Provider, closeStore func() error, err error) {
+func Open(ctx context.Context, p config.Profile, s config.Settings, client *http.Client, o Options) (_ Provider, closeStore func() error, err error) {
+	if len(o.Set) > 0 && p.Kind != config.API {
+		return nil, nil, fault.WithHint(fault.New(fault.Usage, "S3 has no options to --set"), "use --metadata, --tag and the like")
+	}
 	switch p.Kind {
 	case config.S3:
 		store, err := openS3(ctx, p, s, client)
 		return store, func() error { return nil }, err
 	case config.Local:
 		return openLocal(ctx, p, s, client)
+	case config.API:
+		api, err := openAPI(p, s, client, o)
+		return api, func() error { return nil }, err
 	default:
 		return nil, nil, fault.New(fault.Usage, "profile %q: kind %s is not served by this version", p.Name, p.Kind)
 	}
+}
+
+// openAPI returns the client of a recipe. The secrets of a built-in profile
+// come from the environment, by the names that the recipe has for them.
+func openAPI(p config.Profile, s config.Settings, client *http.Client, o Options) (*recipe.Client, error) {
+	r, err := recipe.Find(p.Recipe, config.RecipeDir())
+	if err != nil {
+		return nil, err
+	}
+	secrets := p.Secrets
+	if p.BuiltIn {
+		secrets = make(map[string]config.Secret)
+		for _, a := range r.Auth {
+			if a.Env != "" && os.Getenv(a.Env) != "" {
+				secrets[a.Secret] = config.Secret("env:" + a.Env)
+			}
+		}
+	}
+	resolve := make(map[string]func(context.Context) (string, error), len(secrets))
+	for name, secret := range secrets {
+		resolve[name] = func(ctx context.Context) (string, error) { return secret.Resolve(ctx, p.Name+"/"+name) }
+	}
+	return recipe.New(r, recipe.Config{
+		Profile: p.Name, BaseURL: s.BaseURL, Secrets: resolve, Options: p.Options, Set: o.Set,
+		HTTP: client, Retries: s.Retries, AllowHTTP: s.AllowHTTP, Warn: o.Warn,
+	})
 }
 
 func openS3(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (*s3.Store, error) {

@@ -78,6 +78,17 @@ type Sender interface {
 	Client() *http.Client
 }
 
+// VariantGetter is a provider whose objects have variants, such as thumbnails.
+type VariantGetter interface {
+	StatVariant(ctx context.Context, path, variant string) (*object.Object, error)
+	SignGetVariant(ctx context.Context, path, variant string) (*ticket.Request, error)
+}
+
+// Sizer is a provider that may have to know a stream's size before its start.
+type Sizer interface {
+	NeedsSize() bool
+}
+
 // Remover is a provider that can remove.
 type Remover interface {
 	// Remove removes the objects at paths and yields each path with its

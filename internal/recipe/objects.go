@@ -6,12 +6,14 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/wire"
 )
 
 // pageAnswer is what the programs of list and list_parts yield. Next, where the
@@ -109,8 +111,18 @@ func (c *Client) object(v *Verb, found objectAnswer) (object.Object, error) {
 	return o, nil
 }
 
-// Stat returns what the API knows of an object.
+// Stat returns what the API knows of an object. Of an API that does not tell,
+// but hands objects out, it is what such a download says of itself.
 func (c *Client) Stat(ctx context.Context, path, versionID string) (*object.Object, error) {
+	if c.recipe.Stat == nil && c.recipe.Get != nil {
+		signed, err := c.SignGet(ctx, path, versionID, 0)
+		if err != nil {
+			return nil, err
+		}
+		o, err := c.probe(ctx, c.recipe.Get, signed)
+		o.Path, o.Key, o.Location = path, path, c.location(path)
+		return &o, err
+	}
 	v, err := c.able(c.recipe.Stat, "tell about an object")
 	if err == nil {
 		err = c.noVersion(versionID)
@@ -147,6 +159,17 @@ func (c *Client) SignGet(ctx context.Context, path, versionID string, expires ti
 		return nil, err
 	}
 	return c.download(ctx, call{verb: v, said: c.said, vars: values{"$path": path}})
+}
+
+// StatVariant returns what a download of a variant says of itself.
+func (c *Client) StatVariant(ctx context.Context, path, variant string) (*object.Object, error) {
+	signed, err := c.SignGetVariant(ctx, path, variant)
+	if err != nil {
+		return nil, err
+	}
+	o, err := c.probe(ctx, c.recipe.Variant, signed)
+	o.Path, o.Location = path, c.location(path)
+	return &o, err
 }
 
 // SignGetVariant returns a GET of a variant of an object, such as its thumbnail.
@@ -295,4 +318,43 @@ func (c *Client) ListParts(ctx context.Context, t *ticket.Ticket) ([]ticket.Rece
 		err = c.failed(v, "returned more than %d parts", ticket.MaxParts)
 	}
 	return receipts, err
+}
+
+// probe asks what a download would bring, by one byte of it: its size, ETag and type.
+func (c *Client) probe(ctx context.Context, v *Verb, signed *ticket.Request) (object.Object, error) {
+	found := object.Object{Size: -1}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, http.NoBody)
+	if err != nil {
+		return found, c.failed(v, "returned a URL that cannot be read")
+	}
+	for name, value := range signed.Header {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("Range", "bytes=0-0")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return found, wire.Fault(err, c.recipe.Name+": "+v.name)
+	}
+	defer response.Body.Close()
+	h := response.Header
+	_, total, _ := strings.Cut(h.Get("Content-Range"), "/")
+	switch response.StatusCode {
+	case http.StatusOK:
+		found.Size = response.ContentLength
+	case http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
+		if found.Size, err = strconv.ParseInt(total, 10, 64); err != nil || found.Size < 0 {
+			found.Size = -1
+		}
+	default:
+		body, _ := wire.ReadBody(response, 1<<20) // the status says enough
+		return found, c.refused(ctx, v, response, body).err
+	}
+	if found.Size < 0 {
+		return found, c.failed(v, "told no size")
+	}
+	found.ETag, found.ContentType = strings.Trim(h.Get("ETag"), `"`), h.Get("Content-Type")
+	found.Modified, _ = http.ParseTime(h.Get("Last-Modified"))
+	return found, nil
 }

@@ -39,8 +39,8 @@ func (o Option) value(v any) (any, error) {
 	return text, nil
 }
 
-// optionNames returns the names of the recipe's options in order.
-func (r *Recipe) optionNames() []string { return slices.Sorted(maps.Keys(r.Options)) }
+// OptionNames returns the names of the recipe's options in order.
+func (r *Recipe) OptionNames() []string { return slices.Sorted(maps.Keys(r.Options)) }
 
 // set returns base with the options of over, which go before it, in their types.
 func (r *Recipe) set(base map[string]any, over map[string]any) (map[string]any, error) {
@@ -54,7 +54,7 @@ func (r *Recipe) set(base map[string]any, over map[string]any) (map[string]any, 
 			if len(r.Options) == 0 {
 				return nil, fault.New(fault.Usage, "%s has no options, and so no %q", r.Name, name)
 			}
-			return nil, fault.New(fault.Usage, "%s has no option %q: it has %s", r.Name, name, strings.Join(r.optionNames(), ", "))
+			return nil, fault.New(fault.Usage, "%s has no option %q: it has %s", r.Name, name, strings.Join(r.OptionNames(), ", "))
 		}
 		v, err := o.value(over[name])
 		if err != nil {
@@ -69,7 +69,7 @@ func (r *Recipe) set(base map[string]any, over map[string]any) (map[string]any, 
 // no default. What the verb needs has to be there.
 func (r *Recipe) opt(v *Verb, said map[string]any) (map[string]any, error) {
 	out := make(map[string]any, len(r.Options))
-	for _, name := range r.optionNames() {
+	for _, name := range r.OptionNames() {
 		o := r.Options[name]
 		out[name] = said[name]
 		if out[name] == nil && o.Default != nil {

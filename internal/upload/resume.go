@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/journal"
@@ -69,6 +70,12 @@ func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) error {
 			return s.ended(ctx, fault.At(fault.Start, fmt.Errorf("asking for the parts that are stored: %w", err)))
 		}
 	}
+	if found.Expires != nil && time.Now().After(*found.Expires) {
+		for i := range found.Parts {
+			found.Parts[i].Request = nil
+		}
+		found.Expires = nil
+	}
 	s.ticket, s.inherited = found, true
 	if len(found.Receipts) == 0 {
 		return nil
@@ -79,11 +86,11 @@ func (s *session) takeOver(ctx context.Context, found *ticket.Ticket) error {
 	return nil
 }
 
-// startOver gives up a ticket of which the store knows nothing any more.
+// startOver gives up a ticket of which nothing can be used any more.
 func (s *session) startOver() {
 	s.count(-1)
 	s.ticket, s.inherited, s.resumed = nil, false, false
-	s.inform("%s: the store has forgotten the interrupted upload: starting over", s.file.Path)
+	s.inform("%s: the upload cannot be gone on with, as the store has forgotten it or its URLs have ended: starting over", s.file.Path)
 }
 
 // count tells what the receipts stand for, or takes it back.

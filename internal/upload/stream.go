@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/mediatype"
 	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/provider"
 	"github.com/hoist-cli/hoist/internal/ticket"
 	"github.com/hoist-cli/hoist/internal/transfer"
 )
@@ -50,6 +52,13 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 			return nil, fault.At(fault.Plan, err)
 		}
 	}
+	if sizer, ok := u.Provider.(provider.Sizer); ok && sizer.NeedsSize() {
+		spec.PartSize = asked
+		if spec.File.Size < 0 {
+			in.Reader = io.MultiReader(bytes.NewReader(head), in.Reader)
+			return u.spooled(ctx, in, spec)
+		}
+	}
 	t, err := u.Provider.Start(ctx, spec)
 	if err != nil {
 		return nil, fault.At(fault.Start, err)
@@ -65,6 +74,35 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 			err = giveUp(ctx, u.Provider, t, err)
 		}
 		return nil, err
+	}
+	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
+}
+
+// spooled uploads a stream through an API that has to know its size first.
+func (u *Uploader) spooled(ctx context.Context, in Stream, spec object.Spec) (*Result, error) {
+	began := time.Now()
+	u.inform("the API has to know the size first: writing the stream to a file in %s", os.TempDir())
+	source, err := transfer.Spool(ctx, in.Reader)
+	if err != nil {
+		return nil, fault.At(fault.Plan, err)
+	}
+	defer source.Close()
+	if in.End != nil {
+		if err := in.End(); err != nil {
+			return nil, fault.At(fault.Send, err)
+		}
+	}
+	spec.File.Size = source.Size()
+	t, err := u.Provider.Start(ctx, spec)
+	if err != nil {
+		return nil, fault.At(fault.Start, err)
+	}
+	if err := u.Engine.Send(ctx, u.transferOf(t, nil), source); err != nil {
+		return nil, giveUp(ctx, u.Provider, t, fault.At(fault.Send, err))
+	}
+	stored, err := u.Provider.Finish(ctx, t)
+	if err != nil {
+		return nil, fault.At(fault.Finish, err)
 	}
 	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
 }

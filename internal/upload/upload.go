@@ -4,8 +4,11 @@
 package upload
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
@@ -31,8 +34,11 @@ type Uploader struct {
 	// among them that an earlier run had sent; Resumed takes back with a
 	// negative number what turns out to be lost. They may be nil.
 	Found, Resumed func(bytes int64)
-	// Inform is told what a person may want to know. It may be nil.
-	Inform func(format string, args ...any)
+	// Inform is told what a person may want to know, and Warn what a person
+	// should. They may be nil.
+	Inform, Warn func(format string, args ...any)
+	// Complete returns the command that finishes an upload from its journal. It may be nil.
+	Complete func(journal string) string
 }
 
 // Result is an object that was stored.
@@ -55,8 +61,7 @@ func (u *Uploader) File(ctx context.Context, file *transfer.File, spec object.Sp
 		defer s.journal.Close()
 	}
 	stored, err := s.run(ctx)
-	if err != nil && s.inherited && transfer.Gone(err) {
-		// The store has forgotten the upload since: nothing of it can be used.
+	for tries := 0; err != nil && tries < max(1, u.Engine.Retries()) && s.mustStartOver(err); tries++ {
 		s.startOver()
 		stored, err = s.run(ctx)
 	}
@@ -89,16 +94,12 @@ func (s *session) run(ctx context.Context) (*object.Object, error) {
 		}
 		s.ticket = t
 		if s.journal != nil {
-			if err := s.journal.Begin(t, false); err != nil {
+			if err := s.journal.Begin(t, isSigned(t)); err != nil {
 				return nil, fault.At(fault.Start, err)
 			}
 		}
 	}
-	var keep func(ticket.Receipt) error
-	if s.journal != nil {
-		keep = s.journal.Append
-	}
-	if err := s.Engine.Send(ctx, s.transferOf(s.ticket, keep), s.file); err != nil {
+	if err := s.Engine.Send(ctx, s.transfer(), s.file); err != nil {
 		return nil, fault.At(fault.Send, err)
 	}
 	if err := s.file.Unchanged(); err != nil {
@@ -114,6 +115,47 @@ func (s *session) run(ctx context.Context) (*object.Object, error) {
 		}
 	}
 	return stored, nil
+}
+
+// mustStartOver says whether nothing of the upload can be used any more, and a
+// new one is worth its bytes: not for a finish that failed after they were sent.
+func (s *session) mustStartOver(err error) bool {
+	if s.inherited && transfer.Gone(err) {
+		return true
+	}
+	return errors.Is(err, fault.ErrStartOver) && (s.inherited || fault.StageOf(err) != fault.Finish)
+}
+
+// isSigned says whether t came with requests, which nobody may be able to sign again.
+func isSigned(t *ticket.Ticket) bool {
+	return slices.ContainsFunc(t.Parts, func(p ticket.Part) bool { return p.Request != nil })
+}
+
+// transfer is the session's upload as the engine sees it.
+func (s *session) transfer() *transfer.Upload {
+	t := s.ticket
+	up := s.transferOf(t, nil)
+	pace := s.newPace(t)
+	up.Keep = func(r ticket.Receipt) error {
+		pace.sent(r.Size)
+		if s.journal == nil {
+			return nil
+		}
+		return s.journal.Append(r)
+	}
+	if s.journal == nil {
+		return up
+	}
+	sign := up.Sign
+	up.Sign = func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error) {
+		before := t.State
+		request, err := sign(ctx, part, sum)
+		if err == nil && !bytes.Equal(before, t.State) {
+			err = s.journal.Begin(t, true) // it was started anew, and is finished by its new state
+		}
+		return request, err
+	}
+	return up
 }
 
 // transferOf is the upload of t as the engine sees it.
@@ -132,10 +174,14 @@ func (u *Uploader) transferOf(t *ticket.Ticket, keep func(ticket.Receipt) error)
 // changed or nobody keeps a journal, else what the next run goes on with.
 func (s *session) ended(ctx context.Context, err error) error {
 	begun := s.ticket != nil && s.Provider.Stateful(s.spec)
+	if errors.Is(err, fault.ErrStartOver) && fault.StageOf(err) != fault.Finish {
+		err = &fault.Error{Kind: fault.Temporary, Hint: "run the same command again, where the connection is faster", Err: err}
+	}
 	switch {
 	case !begun:
 		return err
-	case s.journal == nil, fault.KindOf(err) == fault.Integrity, fault.KindOf(err) == fault.Exists:
+	case errors.Is(err, fault.ErrStartOver), len(s.ticket.Parts) == 1 && len(s.ticket.Receipts) == 0, // nothing to go on with
+		s.journal == nil, fault.KindOf(err) == fault.Integrity, fault.KindOf(err) == fault.Exists:
 		err = giveUp(ctx, s.Provider, s.ticket, err)
 		if s.journal != nil {
 			if left := s.journal.Remove(); left != nil {
@@ -143,6 +189,13 @@ func (s *session) ended(ctx context.Context, err error) error {
 			}
 		}
 		return err
+	}
+	if fault.StageOf(err) == fault.Finish && len(s.ticket.Receipts) == len(s.ticket.Parts) && fault.KindOf(err) == fault.Incomplete {
+		command := "hoist complete " + s.journal.Path()
+		if s.Complete != nil {
+			command = s.Complete(s.journal.Path())
+		}
+		return &fault.Error{Hint: command, Err: err}
 	}
 	hint := fmt.Sprintf("run the same command again to go on: %d of %d parts are stored", len(s.ticket.Receipts), len(s.ticket.Parts))
 	if fault.KindOf(err) == fault.Temporary || ctx.Err() != nil {
