@@ -81,6 +81,8 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		kind, why, hint = fault.Denied, "signature: ", "the store does not know the key that signed this request"
 	case strings.Contains(e.Message, "according to Policy"):
 		why, hint = "policy: ", "the signed policy does not allow this file: check its size and type against it"
+	case e.Code == "NoSuchUpload":
+		hint = "the upload was aborted, expired or finished: start it again"
 	case e.Code == "NoSuchBucket":
 		hint = "check the bucket's name"
 	case e.Code == "EntityTooLarge", e.Code == "EntityTooSmall":
