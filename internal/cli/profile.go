@@ -185,11 +185,20 @@ func profileFacts(p *config.Profile, byDefault bool) [][2]string {
 		keys = "as the AWS CLI finds them: environment, ~/.aws, SSO, web identity, container, instance"
 	}
 	facts := [][2]string{
-		{"name", name}, {"kind", string(p.Kind)},
-		{"bucket", p.Bucket}, {"prefix", p.Prefix}, {"region", p.Region}, {"endpoint", p.Endpoint}, {"path_style", pathStyle},
-		{"aws_profile", p.AWSProfile}, {"access_key_id", p.AccessKeyID.String()}, {"secret_access_key", p.SecretAccessKey.String()},
+		{"name", name},
+		{"kind", string(p.Kind)},
+		{"bucket", p.Bucket},
+		{"prefix", p.Prefix},
+		{"region", p.Region},
+		{"endpoint", p.Endpoint},
+		{"path_style", pathStyle},
+		{"aws_profile", p.AWSProfile},
+		{"access_key_id", p.AccessKeyID.String()},
+		{"secret_access_key", p.SecretAccessKey.String()},
 		{"keys", keys},
-		{"recipe", p.Recipe}, {"base_url", p.BaseURL}, {"root", p.Root},
+		{"recipe", p.Recipe},
+		{"base_url", p.BaseURL},
+		{"root", p.Root},
 	}
 	for _, secret := range slices.Sorted(maps.Keys(p.Secrets)) {
 		facts = append(facts, [2]string{"secrets." + secret, p.Secrets[secret].String()})

@@ -269,12 +269,13 @@ func (c *checkup) clock(resp *http.Response, ours time.Time) {
 		c.report("clock", "the answer tells no time", nil)
 		return
 	}
-	c.report(clockResult(ours.Sub(theirs)))
+	detail, err := compareClocks(ours.Sub(theirs))
+	c.report("clock", detail, err)
 }
 
-// clockResult is what to report of a clock that is ahead of the store's. Date
-// has whole seconds, so one does not count.
-func clockResult(ahead time.Duration) (name, detail string, err error) {
+// compareClocks says what comes of a clock that is ahead of the store's. Date has
+// whole seconds, so one does not count.
+func compareClocks(ahead time.Duration) (detail string, err error) {
 	direction := "ahead of"
 	if ahead < 0 {
 		direction = "behind"
@@ -282,11 +283,11 @@ func clockResult(ahead time.Duration) (name, detail string, err error) {
 	detail = fmt.Sprintf("this machine is %s %s the store", term.Duration(ahead.Abs().Round(time.Second)), direction)
 	switch {
 	case ahead.Abs() > skewLimit:
-		return "clock", "", fault.WithHint(fault.New(fault.Failed, "%s", detail), "set this machine's clock")
+		return "", fault.WithHint(fault.New(fault.Failed, "%s", detail), "set this machine's clock")
 	case ahead.Abs() < 2*time.Second:
 		detail = "as the store's"
 	}
-	return "clock", detail, nil
+	return detail, nil
 }
 
 func (c *checkup) list(ctx context.Context, p provider.Provider, hasBucket bool) {

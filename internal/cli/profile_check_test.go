@@ -7,7 +7,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/fault"
 )
 
-func TestClockResult(t *testing.T) {
+func TestCompareClocks(t *testing.T) {
 	tests := []struct {
 		ahead  time.Duration
 		detail string // of the error, where it is one
@@ -21,7 +21,7 @@ func TestClockResult(t *testing.T) {
 		{-26 * time.Hour, "this machine is 26h00m behind the store", true},
 	}
 	for _, tt := range tests {
-		_, detail, err := clockResult(tt.ahead)
+		detail, err := compareClocks(tt.ahead)
 		if err != nil {
 			detail = err.Error()
 		}
