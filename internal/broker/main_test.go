@@ -1,0 +1,194 @@
+package broker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hoist-cli/hoist/internal/broker"
+	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/s3"
+)
+
+func TestMain(m *testing.M) {
+	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	// The machine's own AWS configuration stays out of the tests.
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	os.Exit(m.Run())
+}
+
+// The secrets of the tokens that every broker here knows.
+const (
+	mine   = "hoist_MINE"   // user_123, workspace 123, app APP, business b1
+	theirs = "hoist_THEIRS" // somebody else's
+	only   = "hoist_ONLY"   // mine, for ctxfy alone
+	small  = "hoist_SMALL"  // mine, of at most 10 bytes
+)
+
+func tokens() []broker.Token {
+	own := broker.Token{
+		Name: "mine", Hash: broker.HashToken(mine), User: "user_123", Workspace: "123", App: "APP", Business: "b1",
+	}
+	other := broker.Token{
+		Name: "theirs", Hash: broker.HashToken(theirs), User: "user_456", Workspace: "456", App: "OTHER", Business: "b2",
+	}
+	one, ten := own, own
+	one.Name, one.Hash, one.APIs = "only", broker.HashToken(only), []broker.API{broker.Ctxfy}
+	ten.Name, ten.Hash, ten.MaxSize = "small", broker.HashToken(small), 10
+	return []broker.Token{own, other, one, ten}
+}
+
+// world is a store and the brokers in front of it.
+type world struct {
+	store *s3.Store
+	url   string // of a broker
+	log   *bytes.Buffer
+}
+
+func newStore(t *testing.T) *s3.Store {
+	t.Helper()
+	running, err := local.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := running.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	store, err := s3.New(t.Context(), s3.Config{
+		Base: "local:", Bucket: running.Bucket, Region: running.Region, Endpoint: running.Endpoint,
+		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey, CheckKey: running.CheckKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func serve(t *testing.T, store *s3.Store, change func(*broker.Config)) *world {
+	t.Helper()
+	log := new(bytes.Buffer)
+	cfg := broker.Config{Bucket: store, Tokens: tokens(), Log: slog.New(slog.NewJSONHandler(log, nil))}
+	if change != nil {
+		change(&cfg)
+	}
+	b, err := broker.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(b)
+	t.Cleanup(srv.Close)
+	return &world{store: store, url: srv.URL, log: log}
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// json decodes the body.
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		t.Fatalf("%d %s: %v", a.status, a.body, err)
+	}
+	return v
+}
+
+// do sends a request, of JSON where body is not a string or bytes, and follows no redirect.
+func do(t *testing.T, method, url string, header map[string]string, body any) answer {
+	t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	case []byte:
+		reader = bytes.NewReader(b)
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	said, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, said}
+}
+
+type object = map[string]any
+
+func bearer(token string) map[string]string {
+	return map[string]string{"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+}
+
+// at returns the value at a path of keys.
+func at(t *testing.T, v any, path ...string) any {
+	t.Helper()
+	for _, key := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			t.Fatalf("%v has no %q", v, key)
+		}
+		v = m[key]
+	}
+	return v
+}
+
+// text is at for a string that must be there.
+func text(t *testing.T, v any, path ...string) string {
+	t.Helper()
+	s, _ := at(t, v, path...).(string)
+	if s == "" {
+		t.Fatalf("no %v in %v", path, v)
+	}
+	return s
+}
+
+func want(t *testing.T, a answer, status int) map[string]any {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	if a.header.Get("X-Request-Id") == "" {
+		t.Error("no X-Request-Id")
+	}
+	return a.json(t)
+}

@@ -1,0 +1,105 @@
+package broker
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+)
+
+const (
+	// publicPath is where public objects are, if the bucket itself is not public.
+	publicPath = "/public/"
+	// redirectExpires is how long a redirect to a signed URL can be followed.
+	redirectExpires = 10 * time.Minute
+	// viewExpires is how long a signed URL lives that is handed out in a record.
+	viewExpires = time.Hour
+)
+
+// publicURL is where everybody finds the public object of this key.
+func (b *Broker) publicURL(r *http.Request, key string) string {
+	if b.cfg.PublicBase != "" {
+		return b.cfg.PublicBase + "/" + escapePath(key)
+	}
+	return b.base(r) + publicPath + escapePath(key)
+}
+
+// public serves public objects out of a private bucket. What a browser might run
+// is served as an attachment whatever it is stored as: of gitfolio and ctxfy the
+// documents' clients send no header that could say so.
+func (b *Broker) public(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+publicPath+"users/{user}/{type}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(gitfolioTypes(), r.PathValue("type")) {
+			b.missing(w)
+			return
+		}
+		b.show(w, r, r.PathValue("name"), "users", r.PathValue("user"), r.PathValue("type"), r.PathValue("name"))
+	})
+	mux.HandleFunc("GET "+publicPath+"ctxfy/{user}/{id}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		b.show(w, r, r.PathValue("name"), "ctxfy", r.PathValue("user"), r.PathValue("id"), r.PathValue("name"))
+	})
+	mux.HandleFunc("GET "+publicPath+gipityFiles+"{app}/{guid}", func(w http.ResponseWriter, r *http.Request) {
+		f, err := b.gipityRecord(r.Context(), r.PathValue("app"), r.PathValue("guid"))
+		if err != nil || !f.Public {
+			b.missing(w)
+			return
+		}
+		b.show(w, r, f.Filename, strings.TrimSuffix(gipityFiles, "/"), r.PathValue("app"), r.PathValue("guid"))
+	})
+	mux.HandleFunc("GET "+publicPath+postObjects+"{business}/{user}/{source}/{uuid}", func(w http.ResponseWriter, r *http.Request) {
+		key := postKey{r.PathValue("business"), r.PathValue("user"), r.PathValue("source"), r.PathValue("uuid")}
+		record, err := b.postRecord(r.Context(), key)
+		if err != nil || !record.IsPublic {
+			b.missing(w)
+			return
+		}
+		name := ""
+		if record.Name != nil {
+			name = *record.Name
+		}
+		b.show(w, r, name, strings.TrimSuffix(postObjects, "/"), key.business, key.user, key.source, key.uuid)
+	})
+}
+
+// show sends the client to a signed URL of the object whose key the segments are.
+func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segments ...string) {
+	for _, s := range segments {
+		if checkName(s) != "" {
+			b.missing(w)
+			return
+		}
+	}
+	key := path.Join(segments...)
+	stored, err := b.bucket.Stat(r.Context(), key, "")
+	if err == nil {
+		var target string
+		if target, err = b.bucket.SignView(r.Context(), key, "", b.disposition(stored.ContentType, name), redirectExpires); err == nil {
+			w.Header().Set("Cache-Control", "no-store")
+			redirect(w, target)
+			return
+		}
+	}
+	observed(r).err = err
+	if kind := fault.KindOf(err); kind == fault.NotFound || kind == fault.Usage {
+		b.missing(w)
+		return
+	}
+	b.writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "storage unavailable"})
+}
+
+// redirect answers 302 without a body: that of http.Redirect repeats the signed URL.
+func redirect(w http.ResponseWriter, target string) {
+	w.Header().Set("Location", target)
+	w.WriteHeader(http.StatusFound)
+}
+
+func (b *Broker) missing(w http.ResponseWriter) {
+	b.writeJSON(w, http.StatusNotFound, map[string]string{"error": "not found"})
+}
+
+// unescapeSegment undoes escapePath for the last segment of a URL.
+func unescapeSegment(s string) (string, error) { return url.PathUnescape(s) }

@@ -1,0 +1,415 @@
+package broker
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+const (
+	// workspaceExpires is the document's "1 hour".
+	workspaceExpires = time.Hour
+	// workspaceFolder is the bucket's structure: {workspaceId}/digital_assets/{assetId}.
+	workspaceFolder = "/digital_assets/"
+	// streamWait is how long a client that reads nothing keeps its download.
+	streamWait = time.Minute
+)
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// newUUID returns a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // it does not fail
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	s := hex.EncodeToString(u[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+type workspaceError struct {
+	Error string `json:"error"`
+	Code  string `json:"code"`
+}
+
+// The codes of the document, and the ones that it has none for.
+const (
+	missingParameter = "MISSING_PARAMETER"
+	invalidParameter = "INVALID_PARAMETER"
+	invalidUpload    = "INVALID_UPLOAD_ID"
+	invalidPart      = "INVALID_PART"
+)
+
+// workspace serves the third document, which names no credentials: all its
+// routes take a bearer token, which is for one workspace.
+func (b *Broker) workspace(mux *http.ServeMux) {
+	d := &dialect{
+		api:    Workspace,
+		secret: bearer,
+		denied: problem{status: http.StatusUnauthorized, code: "UNAUTHORIZED", message: "Missing or invalid token"},
+		body: func(p *problem, _ string) any {
+			if p.code == "" {
+				return workspaceError{p.message, invalidParameter}
+			}
+			return workspaceError{p.message, p.code}
+		},
+	}
+	for pattern, h := range map[string]handler{
+		"GET /s3/getBucketConfig":     b.workspaceCORS,
+		"POST /s3/updateBucketConfig": b.workspaceSetCORS,
+		"GET /s3/start-upload":        b.workspaceStart,
+		"GET /s3/get-upload-url":      b.workspaceSign,
+		"POST /s3/complete-upload":    b.workspaceComplete,
+		"GET /s3/download":            b.workspaceDownload,
+		"DELETE /s3/delete":           b.workspaceDelete,
+	} {
+		mux.Handle(pattern, b.serve(d, h))
+	}
+}
+
+// parameters returns the named parameters of the query, all of which are required.
+func parameters(r *http.Request, names ...string) ([]string, error) {
+	query := r.URL.Query()
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = query.Get(name)
+		if err := required(name, values[i]); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+func required(name, value string) error {
+	if value == "" {
+		return &problem{status: http.StatusBadRequest, code: missingParameter, message: name + " is required"}
+	}
+	return nil
+}
+
+func inWorkspace(who *Token, workspace string) error {
+	if !may(who.Workspace, workspace) {
+		return forbidden("This token is not for this workspace")
+	}
+	return nil
+}
+
+// asset returns the key of an upload, of which only the workspace's own can be named.
+func asset(who *Token, workspace, id string) (string, error) {
+	if err := inWorkspace(who, workspace); err != nil {
+		return "", err
+	}
+	if !uuid.MatchString(id) {
+		return "", &problem{status: http.StatusBadRequest, code: invalidParameter, message: "assetId is not one of start-upload"}
+	}
+	return workspace + workspaceFolder + id, nil
+}
+
+// workspaceKey checks a key that a client names. The document's own example,
+// workspace/digital_assets/file.jpg of workspace 123, contradicts its "File keys
+// are workspace-scoped": the latter holds.
+func workspaceKey(who *Token, workspace, key string) error {
+	if err := inWorkspace(who, workspace); err != nil {
+		return err
+	}
+	name, own := strings.CutPrefix(key, workspace+workspaceFolder)
+	if !own || checkName(name) != "" {
+		return forbidden("This key is not one of the workspace")
+	}
+	return nil
+}
+
+// workspaceStart makes a multipart upload. It is a GET that makes state, as the document has it.
+func (b *Broker) workspaceStart(w http.ResponseWriter, r *http.Request, who *Token) error {
+	if r.Method == http.MethodHead {
+		return &problem{status: http.StatusMethodNotAllowed, code: invalidParameter, message: "HEAD starts no upload"}
+	}
+	in, err := parameters(r, "workspaceId", "fileType")
+	if err != nil {
+		return err
+	}
+	workspace, kind := in[0], in[1]
+	if why := checkType(kind); why != "" {
+		return &problem{status: http.StatusBadRequest, code: invalidParameter, message: "fileType " + why}
+	}
+	id := newUUID()
+	key, err := asset(who, workspace, id)
+	if err != nil {
+		return err
+	}
+	upload, err := b.bucket.CreateUpload(r.Context(), object.Spec{
+		Path: key, File: ticket.File{Type: kind},
+		Attributes: object.Attributes{ContentDisposition: b.disposition(kind, "")},
+	})
+	if err != nil {
+		return storage(err)
+	}
+	return b.ok(w, struct {
+		UploadID string `json:"uploadId"`
+		AssetID  string `json:"assetId"`
+	}{upload, id})
+}
+
+// workspaceSign hands out the URL of one part. The upload is asked for first:
+// its id is of this key or is refused here, where the client has a code for it,
+// and not by the store in the middle of the bytes.
+func (b *Broker) workspaceSign(w http.ResponseWriter, r *http.Request, who *Token) error {
+	in, err := parameters(r, "PartNumber", "UploadId", "assetId", "workspaceId")
+	if err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(in[0])
+	if err != nil || number < 1 || number > ticket.MaxParts {
+		return &problem{status: http.StatusBadRequest, code: invalidParameter, message: "PartNumber must be a number from 1 to 10000", err: err}
+	}
+	key, err := asset(who, in[3], in[2])
+	if err != nil {
+		return err
+	}
+	if err := b.bucket.CheckUpload(r.Context(), key, in[1]); err != nil {
+		return noUpload(err)
+	}
+	request, err := b.bucket.SignPart(r.Context(), key, in[1], number, -1, workspaceExpires)
+	if err != nil {
+		return storage(err)
+	}
+	return b.ok(w, struct {
+		URL       string `json:"url"`
+		ExpiresIn int    `json:"expiresIn"` // seconds
+	}{request.URL, int(workspaceExpires / time.Second)})
+}
+
+// noUpload is for an upload that the store does not know, for whatever reason.
+func noUpload(err error) error {
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Usage:
+		return &problem{status: http.StatusNotFound, code: invalidUpload, message: "There is no such upload", err: err}
+	}
+	return storage(err)
+}
+
+// workspaceComplete makes the object. A replay after an answer that was lost finds
+// the upload gone and the object there, and answers the same.
+func (b *Broker) workspaceComplete(w http.ResponseWriter, r *http.Request, who *Token) error {
+	var in struct {
+		UploadID  string `json:"uploadId"`
+		AssetID   string `json:"assetId"`
+		Workspace string `json:"workspaceId"`
+		Parts     []struct {
+			ETag   string `json:"ETag"`
+			Number int    `json:"PartNumber"`
+		} `json:"parts"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	for _, f := range []struct{ name, value string }{
+		{"uploadId", in.UploadID}, {"assetId", in.AssetID}, {"workspaceId", in.Workspace},
+	} {
+		if err := required(f.name, f.value); err != nil {
+			return err
+		}
+	}
+	if len(in.Parts) == 0 {
+		return required("parts", "")
+	}
+	key, err := asset(who, in.Workspace, in.AssetID)
+	if err != nil {
+		return err
+	}
+	receipts := make([]ticket.Receipt, len(in.Parts))
+	for i, p := range in.Parts {
+		receipts[i] = ticket.Receipt{Number: p.Number, ETag: p.ETag}
+	}
+	if receipts, err = tidyParts(receipts); err != nil {
+		return err
+	}
+	if err := b.complete(r, key, in.UploadID, receipts); err != nil {
+		return err
+	}
+	stored, err := b.bucket.Stat(r.Context(), key, "")
+	if err != nil {
+		return storage(err)
+	}
+	if who.MaxSize > 0 && stored.Size > who.MaxSize {
+		if err := b.bucket.Delete(r.Context(), key); err != nil {
+			return storage(err)
+		}
+		return tooLarge(who.MaxSize)
+	}
+	bucket, whole := b.bucket.BucketKey(key)
+	return b.ok(w, struct {
+		Success  bool   `json:"success"`
+		Location string `json:"location"`
+		Key      string `json:"key"`
+	}{true, "s3://" + bucket + "/" + whole, key})
+}
+
+// tidyParts checks a list of parts that came from a client and returns it in order, with
+// plain ETags. S3 would take a list with gaps; nobody means one, and bytes would be lost.
+func tidyParts(parts []ticket.Receipt) ([]ticket.Receipt, error) {
+	slices.SortFunc(parts, func(a, b ticket.Receipt) int { return a.Number - b.Number })
+	for i := range parts {
+		if parts[i].Number != i+1 {
+			return nil, &problem{
+				status: http.StatusBadRequest, code: invalidPart,
+				message: fmt.Sprintf("The parts must be numbered from 1 without gaps, each once: part %d is missing", i+1),
+			}
+		}
+		parts[i].ETag = strings.Trim(parts[i].ETag, `"`)
+		if !isETag(parts[i].ETag) {
+			return nil, &problem{status: http.StatusBadRequest, code: invalidPart, message: fmt.Sprintf("Part %d has no ETag", i+1)}
+		}
+	}
+	if len(parts) > ticket.MaxParts {
+		return nil, &problem{status: http.StatusBadRequest, code: invalidPart, message: "There are more than 10000 parts"}
+	}
+	return parts, nil
+}
+
+func isETag(s string) bool {
+	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '<' || r == '&' })
+}
+
+// complete completes an upload, also one that was completed before with the same parts.
+func (b *Broker) complete(r *http.Request, key, uploadID string, receipts []ticket.Receipt) error {
+	err := b.bucket.CompleteUpload(r.Context(), key, uploadID, receipts)
+	if err == nil {
+		return nil
+	}
+	if want := b.bucket.MultipartETag(receipts); want != "" {
+		if stored, missing := b.bucket.Stat(r.Context(), key, ""); missing == nil && strings.EqualFold(stored.ETag, want) {
+			return nil
+		}
+	}
+	if kind := fault.KindOf(err); kind == fault.Integrity || kind == fault.Usage {
+		return &problem{status: http.StatusBadRequest, code: invalidPart, message: "The parts are not those that were uploaded", err: err}
+	}
+	return noUpload(err)
+}
+
+// workspaceDownload streams the object, a range of it where one is asked for. The
+// document says "appropriate headers" and names none.
+func (b *Broker) workspaceDownload(w http.ResponseWriter, r *http.Request, who *Token) error {
+	in, err := parameters(r, "key", "workspaceId")
+	if err != nil {
+		return err
+	}
+	if err := workspaceKey(who, in[1], in[0]); err != nil {
+		return err
+	}
+	ask := http.Header{}
+	for _, name := range []string{"Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range"} {
+		if v := r.Header.Get(name); v != "" {
+			ask.Set(name, v)
+		}
+	}
+	resp, err := b.bucket.Fetch(r.Context(), in[0], ask)
+	switch fault.KindOf(err) {
+	case fault.NotFound, fault.Usage:
+		if err != nil {
+			return &problem{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is no such file", err: err}
+		}
+	}
+	if err != nil {
+		return storage(err)
+	}
+	defer resp.Body.Close()
+	h := w.Header()
+	for _, name := range []string{
+		"Content-Type", "Content-Length", "Content-Range", "Content-Encoding", "Content-Disposition",
+		"Accept-Ranges", "ETag", "Last-Modified",
+	} {
+		if v := resp.Header.Get(name); v != "" {
+			h.Set(name, v)
+		}
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	if !b.harmless(h.Get("Content-Type")) {
+		h.Set("Content-Disposition", "attachment")
+	}
+	if resp.StatusCode >= 400 { // a condition or a range: its body is the store's XML
+		h.Del("Content-Type")
+		h.Set("Content-Length", "0")
+		w.WriteHeader(resp.StatusCode)
+		return nil
+	}
+	w.WriteHeader(resp.StatusCode)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := io.Copy(patient{w, http.NewResponseController(w)}, resp.Body); err != nil {
+		observed(r).err = err
+		panic(http.ErrAbortHandler) // the length told is more than what came
+	}
+	return nil
+}
+
+// patient gives the client time for every write, and none for not reading.
+type patient struct {
+	io.Writer
+
+	control *http.ResponseController
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.control.SetWriteDeadline(time.Now().Add(streamWait))
+	return p.Writer.Write(b)
+}
+
+// workspaceDelete removes the object. One that is not there is removed already, as in S3.
+func (b *Broker) workspaceDelete(w http.ResponseWriter, r *http.Request, who *Token) error {
+	in, err := parameters(r, "key", "workspaceId")
+	if err != nil {
+		return err
+	}
+	if err := workspaceKey(who, in[1], in[0]); err != nil {
+		return err
+	}
+	if err := b.bucket.Delete(r.Context(), in[0]); err != nil {
+		return storage(err)
+	}
+	return b.ok(w, workspaceDone{true})
+}
+
+type workspaceDone struct {
+	Success bool `json:"success"`
+}
+
+func (b *Broker) workspaceCORS(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	rules, err := b.bucket.CORS(r.Context())
+	if err != nil {
+		return storage(err)
+	}
+	if rules == nil {
+		rules = []object.CORSRule{}
+	}
+	return b.ok(w, struct {
+		Rules []object.CORSRule `json:"CORSRules"`
+	}{rules})
+}
+
+// workspaceSetCORS sets the document's rules, which are for all workspaces of the bucket.
+func (b *Broker) workspaceSetCORS(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	err := b.bucket.SetCORS(r.Context(), []object.CORSRule{{
+		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowedOrigins: []string{"*"},
+		AllowedHeaders: []string{"*"},
+		ExposeHeaders:  []string{"ETAG"},
+	}})
+	if err != nil {
+		return storage(err)
+	}
+	return b.ok(w, workspaceDone{true})
+}
