@@ -39,6 +39,13 @@ type objectJSON struct {
 	Record      json.RawMessage `json:"record"`
 }
 
+// statJSON has what a listing does not tell.
+type statJSON struct {
+	objectJSON
+	Checksum  *ticket.Checksum `json:"checksum"`
+	VersionID *string          `json:"version_id"`
+}
+
 func newObjectJSON(o *object.Object) objectJSON {
 	out := objectJSON{
 		V: 1, Location: known(o.Location), Key: known(o.Key), ETag: known(o.ETag),
