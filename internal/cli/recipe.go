@@ -21,9 +21,9 @@ func (a *app) recipeCommand() *cobra.Command {
 		Use:   "recipe",
 		Short: "List, show and check recipes: APIs as data",
 		Long: long(`
-A recipe is a YAML file that says how an API hands out presigned URLs.
-Some are built in; your own are in $XDG_CONFIG_HOME/hoist/recipes/.
-Each is a profile of its name too: hoist upload FILE NAME:`),
+A recipe is a YAML file that says how an API hands out presigned URLs. Some are
+built in; your own are in $XDG_CONFIG_HOME/hoist/recipes/. Each is a profile of
+its name too: hoist upload FILE NAME:`),
 	}, a.recipeLsCommand(), a.recipeShowCommand(), a.recipeCheckCommand())
 }
 
@@ -204,8 +204,9 @@ func (a *app) recipeCheckCommand() *cobra.Command {
 		Long: long(`
 Reads a recipe, compiles its programs, and holds it to its recorded exchanges:
 it has to ask what is recorded, and to make of the answers what the recording
-says. Errors name the line. The exchanges are the YAML files in the folder of the
-recipe's name beside FILE, or in --exchanges; docs/recipes.md has their format.
+says. Errors name the line. The exchanges are the YAML files in the folder of
+the recipe's name beside FILE, or in --exchanges; docs/recipes.md has their
+format.
 
 FILE may be the name of a recipe as well.
 

@@ -161,6 +161,23 @@ func (c *Client) SignGet(ctx context.Context, path, versionID string, expires ti
 	return c.download(ctx, call{verb: v, said: c.said, vars: values{"$path": path}})
 }
 
+// GetURL returns a URL that gets the object with no header of its own. An API
+// that hands objects out itself has none: its credentials would have to go along.
+func (c *Client) GetURL(ctx context.Context, path, versionID string, expires time.Duration) (string, error) {
+	if c.recipe.Get != nil && c.recipe.Get.By == byAnswer {
+		return "", fault.WithHint(fault.New(fault.Usage, "%s has no download URLs: it hands objects out itself, to who holds its key", c.recipe.Name),
+			"hoist get %s", c.location(path))
+	}
+	signed, err := c.SignGet(ctx, path, versionID, expires)
+	if err != nil {
+		return "", err
+	}
+	if len(signed.Header) > 0 {
+		return "", fault.New(fault.Usage, "%s has no download URLs that work without headers", c.recipe.Name)
+	}
+	return signed.URL, nil
+}
+
 // StatVariant returns what a download of a variant says of itself.
 func (c *Client) StatVariant(ctx context.Context, path, variant string) (*object.Object, error) {
 	signed, err := c.SignGetVariant(ctx, path, variant)
