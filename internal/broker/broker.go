@@ -74,6 +74,9 @@ type Config struct {
 	// PublicBase is the address of the bucket (and prefix) for everybody, such as that of a
 	// CDN. "" serves public objects by signed redirects of the broker's own.
 	PublicBase string
+	// Behind is the address of a store that signs for PublicURL and is reached through the
+	// broker alone. Nil where clients reach it themselves.
+	Behind *url.URL
 	// MaxFormSize in bytes is presigned-post's max_file_size; 0 is 100 MiB.
 	MaxFormSize int64
 	// Inline are media types that browsers may show, beside those that can do no harm:
@@ -130,7 +133,14 @@ func New(cfg Config) (*Broker, error) {
 	b.public(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { b.writeJSON(w, http.StatusOK, health{"ok"}) })
 	mux.HandleFunc("GET /readyz", b.ready)
-	b.handler = b.observe(b.allowBrowsers(mux))
+	outer := http.NewServeMux()
+	outer.Handle("/", b.allowBrowsers(mux))
+	if cfg.Behind != nil {
+		name, _ := b.bucket.BucketKey("")
+		outer.Handle("/"+name, b.behind(cfg.Behind))
+		outer.Handle("/"+name+"/", b.behind(cfg.Behind))
+	}
+	b.handler = b.observe(outer)
 	return b, nil
 }
 

@@ -131,7 +131,11 @@ func (b *Broker) gipity(mux *http.ServeMux) {
 		"GET /api/{app}/files/{guid}/content":         b.gipityContent,
 		"GET /api/{app}/files/{guid}/variants/{type}": b.gipityVariant,
 	} {
-		mux.Handle(pattern, b.serve(d, func(w http.ResponseWriter, r *http.Request, who *Token) error {
+		wait := workWait
+		if strings.HasSuffix(pattern, "/complete") {
+			wait = longWait
+		}
+		mux.Handle(pattern, b.serveWithin(wait, d, func(w http.ResponseWriter, r *http.Request, who *Token) error {
 			app := r.PathValue("app")
 			if !may(who.App, app) {
 				return forbidden("This token is not for this app")

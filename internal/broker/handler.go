@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,11 @@ const (
 	maxBody = 2 << 20
 	// answerWait is how long a client may take to read an answer of JSON.
 	answerWait = 30 * time.Second
+	// workWait is how long the storage may take for one request.
+	workWait = time.Minute
+	// longWait is that of a request that makes the storage copy what was
+	// uploaded.
+	longWait = 30 * time.Minute
 )
 
 // problem is why a request is not answered with what it asks for. The client
@@ -84,11 +90,16 @@ type dialect struct {
 }
 
 // serve makes an http.Handler of h for those who have a token for the API.
-func (b *Broker) serve(d *dialect, h handler) http.Handler {
+func (b *Broker) serve(d *dialect, h handler) http.Handler { return b.serveWithin(workWait, d, h) }
+
+func (b *Broker) serveWithin(wait time.Duration, d *dialect, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := observed(r)
 		seen.api = d.api
 		w.Header().Set("Cache-Control", "no-store")
+		ctx, cancel := context.WithTimeout(r.Context(), wait)
+		defer cancel()
+		r = r.WithContext(ctx)
 		err := b.authorized(d, h, w, r)
 		if err == nil || seen.began {
 			seen.err = err // what has begun cannot be answered otherwise any more

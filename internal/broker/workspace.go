@@ -22,6 +22,8 @@ const (
 	workspaceExpires = time.Hour
 	// workspaceFolder is the bucket's structure: {workspaceId}/digital_assets/{assetId}.
 	workspaceFolder = "/digital_assets/"
+	// downloadWait bounds a whole download: 5 TiB at 60 MiB/s.
+	downloadWait = 24 * time.Hour
 	// streamWait is how long a client that reads nothing keeps its download.
 	streamWait = time.Minute
 )
@@ -70,12 +72,12 @@ func (b *Broker) workspace(mux *http.ServeMux) {
 		"POST /s3/updateBucketConfig": b.workspaceSetCORS,
 		"GET /s3/start-upload":        b.workspaceStart,
 		"GET /s3/get-upload-url":      b.workspaceSign,
-		"POST /s3/complete-upload":    b.workspaceComplete,
-		"GET /s3/download":            b.workspaceDownload,
 		"DELETE /s3/delete":           b.workspaceDelete,
 	} {
 		mux.Handle(pattern, b.serve(d, h))
 	}
+	mux.Handle("POST /s3/complete-upload", b.serveWithin(longWait, d, b.workspaceComplete))
+	mux.Handle("GET /s3/download", b.serveWithin(downloadWait, d, b.workspaceDownload))
 }
 
 // parameters returns the named parameters of the query, all of which are required.

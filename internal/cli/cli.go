@@ -110,6 +110,7 @@ machine that needs no account), or - for standard input or output.`,
 		in(tickets, a.inspectCommand()),
 		in(setup, a.profileCommand()),
 		in(setup, a.recipeCommand()),
+		in(setup, a.serveCommand()),
 		in(setup, a.completionCommand()),
 		in(setup, a.versionCommand()),
 	)

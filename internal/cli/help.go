@@ -102,7 +102,7 @@ func help(cmd *cobra.Command) string {
 	var b strings.Builder
 	about, codes, _ := strings.Cut(cmp.Or(cmd.Long, cmd.Short), exitHeading)
 	b.WriteString(about + "\n")
-	if cmd.HasAvailableSubCommands() {
+	if cmd.HasAvailableSubCommands() && !cmd.LocalNonPersistentFlags().HasFlags() { // else it does something itself
 		section(&b, "Usage", "  "+cmd.CommandPath()+" COMMAND [flags]")
 	} else {
 		section(&b, "Usage", "  "+cmd.UseLine())

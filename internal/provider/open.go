@@ -70,6 +70,14 @@ func openAPI(p config.Profile, s config.Settings, client *http.Client, o Options
 }
 
 func openS3(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (*s3.Store, error) {
+	c, err := s3Config(ctx, p, s, client)
+	if err != nil {
+		return nil, err
+	}
+	return s3.New(ctx, c)
+}
+
+func s3Config(ctx context.Context, p config.Profile, s config.Settings, client *http.Client) (s3.Config, error) {
 	c := s3.Config{
 		Profile: p.Name, Bucket: s.Bucket, Prefix: p.Prefix, Region: s.Region, Endpoint: s.EndpointURL,
 		PathStyle: p.PathStyle, AWSProfile: p.AWSProfile, Anonymous: s.NoSignRequest,
@@ -82,12 +90,10 @@ func openS3(ctx context.Context, p config.Profile, s config.Settings, client *ht
 	}
 	var err error
 	if c.AccessKeyID, err = p.AccessKeyID.Resolve(ctx, p.Name+"/access_key_id"); err != nil {
-		return nil, err
+		return c, err
 	}
-	if c.SecretAccessKey, err = p.SecretAccessKey.Resolve(ctx, p.Name+"/secret_access_key"); err != nil {
-		return nil, err
-	}
-	return s3.New(ctx, c)
+	c.SecretAccessKey, err = p.SecretAccessKey.Resolve(ctx, p.Name+"/secret_access_key")
+	return c, err
 }
 
 // openLocal starts or joins the local store, which is S3 like any other.
@@ -96,16 +102,20 @@ func openLocal(ctx context.Context, p config.Profile, s config.Settings, client 
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := s3.New(ctx, s3.Config{
-		Base: p.Name + ":", Profile: p.Name, Bucket: running.Bucket, Region: running.Region,
-		// The port is another one each time; what stays is the folder.
-		Endpoint: running.Endpoint, Address: "local:" + p.Root,
-		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey,
-		HTTP: client, Retries: s.Retries, CheckKey: running.CheckKey,
-	})
+	store, err := s3.New(ctx, localConfig(running, p, s, client))
 	if err != nil {
 		_ = running.Close()
 		return nil, nil, err
 	}
 	return store, running.Close, nil
+}
+
+func localConfig(running *local.Store, p config.Profile, s config.Settings, client *http.Client) s3.Config {
+	return s3.Config{
+		Base: p.Name + ":", Profile: p.Name, Bucket: running.Bucket, Region: running.Region,
+		// The port is another one each time; what stays is the folder.
+		Endpoint: running.Endpoint, Address: "local:" + p.Root,
+		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey,
+		HTTP: client, Retries: s.Retries, CheckKey: running.CheckKey,
+	}
 }
