@@ -18,6 +18,12 @@ func (c *Client) Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, 
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range t.Parts {
+		if _, sent := t.Receipt(p.Number); !sent {
+			return nil, fault.WithHint(fault.New(fault.Incomplete, "%s: part %d of %d is not sent yet", t.Location, p.Number, len(t.Parts)),
+				"send it first: hoist upload FILE --ticket T")
+		}
+	}
 	stored := object.Object{
 		Path: st.Path, Size: t.File.Size, ContentType: t.File.Type, Record: st.Record,
 	}

@@ -94,18 +94,21 @@ type values map[string]any
 
 // each runs the program and hands out what it yields.
 func (p *Program) each(ctx context.Context, input any, vars values, yield func(any) error) error {
-	ctx, cancel := context.WithTimeout(ctx, programTime)
+	bounded, cancel := context.WithTimeout(ctx, programTime)
 	defer cancel()
 	args := make([]any, len(p.vars))
 	for i, name := range p.vars {
 		args[i] = vars[name]
 	}
-	for results := p.code.RunWithContext(ctx, input, args...); ; {
+	for results := p.code.RunWithContext(bounded, input, args...); ; {
 		v, more := results.Next()
 		if !more {
 			return nil
 		}
 		if err, failed := v.(error); failed {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			return harmlessError(err)
 		}
 		if err := yield(v); err != nil {
@@ -144,13 +147,15 @@ func (p *Program) into(ctx context.Context, input any, vars values, v any) error
 // decode turns a value of jq into v and refuses members that v does not have.
 // The error names the member and never its value.
 func decode(value, v any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // the & of a URL stays readable in a record
+	if e.Encode(value) != nil {
 		return errors.New("a value that JSON cannot hold")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
+	d := json.NewDecoder(&text)
 	d.DisallowUnknownFields()
-	err = d.Decode(v)
+	err := d.Decode(v)
 	if bad := (*json.UnmarshalTypeError)(nil); errors.As(err, &bad) {
 		if bad.Field == "" {
 			return fmt.Errorf("a %s where an object is wanted", bad.Value)
