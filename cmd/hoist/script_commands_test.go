@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/minio/crc64nvme"
@@ -57,6 +58,7 @@ func errUnknownCondition(name string) error { return fmt.Errorf("unknown conditi
 //	requests OP MIN [MAX]        between MIN and MAX (default: MIN) requests OP have come; OP "any" is all
 //	held                         waits until a request is held
 //	interrupt INT|TERM|KILL      sends a signal to what runs with &, once a request is held
+//	insist INT|TERM              sends it again and again until the process has ended
 //	status CODE|killed           how what was interrupted ended; after "wait"
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	// plain are the commands that cannot be negated, with the least and most arguments.
@@ -83,6 +85,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"requests":  {2, 3, requests},
 		"held":      {0, 0, waitHeld},
 		"interrupt": {1, 1, interrupt},
+		"insist":    {1, 1, insist},
 		"status":    {1, 1, status},
 	}
 	all := map[string]func(*testscript.TestScript, bool, []string){"equal": equal}
@@ -303,18 +306,37 @@ func interrupt(ts *testscript.TestScript, args []string) {
 	}
 	waitHeld(ts, nil)
 	w.background = running[0]
-	var s os.Signal
-	switch args[0] {
-	case "INT":
-		s = os.Interrupt
-	case "TERM":
-		s = syscall.SIGTERM
-	case "KILL":
-		s = os.Kill
-	default:
-		ts.Fatalf("unknown signal %s", args[0])
+	ts.Check(w.background.Process.Signal(signalOf(ts, args[0])))
+}
+
+func insist(ts *testscript.TestScript, args []string) {
+	s := signalOf(ts, args[0])
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	tooLate := time.After(time.Minute)
+	for interrupt(ts, args); ; {
+		select {
+		case <-again.C:
+		case <-tooLate:
+			ts.Fatalf("it does not end")
+		}
+		if err := worldOf(ts).background.Process.Signal(s); errors.Is(err, os.ErrProcessDone) {
+			return
+		}
 	}
-	ts.Check(w.background.Process.Signal(s))
+}
+
+func signalOf(ts *testscript.TestScript, name string) os.Signal {
+	switch name {
+	case "INT":
+		return os.Interrupt
+	case "TERM":
+		return syscall.SIGTERM
+	case "KILL":
+		return os.Kill
+	}
+	ts.Fatalf("unknown signal %s", name)
+	return nil
 }
 
 func status(ts *testscript.TestScript, args []string) {
