@@ -65,6 +65,9 @@ func (b *Broker) gipityComplete(w http.ResponseWriter, r *http.Request, _ *Token
 
 func (b *Broker) gipityFinish(r *http.Request, app, guid string, parts []ticket.Receipt) (*gipityFile, error) {
 	ctx := r.Context()
+	if !gipityGUID.MatchString(guid) {
+		return nil, notFound("There is no such upload")
+	}
 	if f, err := b.gipityRecord(ctx, app, guid); err == nil {
 		return f, nil
 	} else if fault.KindOf(err) != fault.NotFound {

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,6 +12,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/local"
@@ -23,6 +27,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if root := os.Getenv(childRoot); root != "" {
+		os.Exit(child(root, os.Getenv(childStop)))
 	}
 	// The machine's own AWS configuration stays out of the tests.
 	for _, v := range os.Environ() {
@@ -62,9 +69,42 @@ type world struct {
 	log   *bytes.Buffer
 }
 
+// eachStore runs test with the embedded store and, where .ci/servers has started it, with MinIO.
+func eachStore(t *testing.T, test func(t *testing.T, store *s3.Store)) {
+	t.Run("local", func(t *testing.T) { test(t, newStore(t)) })
+	t.Run("minio", func(t *testing.T) {
+		cfg := s3.Config{
+			Endpoint: os.Getenv("HOIST_TEST_MINIO_ENDPOINT"), AccessKeyID: os.Getenv("HOIST_TEST_MINIO_ACCESS_KEY"),
+			SecretAccessKey: os.Getenv("HOIST_TEST_MINIO_SECRET_KEY"), Region: "us-east-1",
+			Bucket: "b" + strings.ToLower(rand.Text()), Prefix: "in/here",
+		}
+		if cfg.Endpoint == "" {
+			t.Skip("HOIST_TEST_MINIO_ENDPOINT is not set: .ci/servers starts one")
+		}
+		client := sdk.New(sdk.Options{
+			BaseEndpoint: &cfg.Endpoint, UsePathStyle: true, Region: cfg.Region,
+			Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
+		})
+		if _, err := client.CreateBucket(t.Context(), &sdk.CreateBucketInput{Bucket: &cfg.Bucket}); err != nil {
+			t.Fatal(err)
+		}
+		store, err := s3.New(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, store)
+	})
+}
+
 func newStore(t *testing.T) *s3.Store {
 	t.Helper()
-	running, err := local.Open(t.Context(), t.TempDir())
+	return openStore(t, t.TempDir())
+}
+
+// openStore opens the embedded store at root until the test ends.
+func openStore(t *testing.T, root string) *s3.Store {
+	t.Helper()
+	running, err := local.Open(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +113,18 @@ func newStore(t *testing.T) *s3.Store {
 			t.Error(err)
 		}
 	})
-	store, err := s3.New(t.Context(), s3.Config{
-		Base: "local:", Bucket: running.Bucket, Region: running.Region, Endpoint: running.Endpoint,
-		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey, CheckKey: running.CheckKey,
-	})
+	store, err := storeOf(t.Context(), running)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return store
+}
+
+func storeOf(ctx context.Context, running *local.Store) (*s3.Store, error) {
+	return s3.New(ctx, s3.Config{
+		Base: "local:", Bucket: running.Bucket, Region: running.Region, Endpoint: running.Endpoint,
+		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey, CheckKey: running.CheckKey,
+	})
 }
 
 func serve(t *testing.T, store *s3.Store, change func(*broker.Config)) *world {

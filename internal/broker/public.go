@@ -29,8 +29,8 @@ func (b *Broker) publicURL(r *http.Request, key string) string {
 }
 
 // public serves public objects out of a private bucket. What a browser might run
-// is served as an attachment whatever it is stored as: of gitfolio and ctxfy the
-// documents' clients send no header that could say so.
+// is served as an attachment. Of gitfolio and ctxfy the documents' clients send no header that
+// could say so, so the redirect does; the others are stored as what they are.
 func (b *Broker) public(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+publicPath+"users/{user}/{type}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(gitfolioTypes(), r.PathValue("type")) {
@@ -48,7 +48,7 @@ func (b *Broker) public(mux *http.ServeMux) {
 			b.missing(w)
 			return
 		}
-		b.show(w, r, f.Filename, strings.TrimSuffix(gipityFiles, "/"), r.PathValue("app"), r.PathValue("guid"))
+		b.show(w, r, "", strings.TrimSuffix(gipityFiles, "/"), r.PathValue("app"), r.PathValue("guid"))
 	})
 	mux.HandleFunc("GET "+publicPath+postObjects+"{business}/{user}/{source}/{uuid}", func(w http.ResponseWriter, r *http.Request) {
 		key := postKey{r.PathValue("business"), r.PathValue("user"), r.PathValue("source"), r.PathValue("uuid")}
@@ -57,15 +57,12 @@ func (b *Broker) public(mux *http.ServeMux) {
 			b.missing(w)
 			return
 		}
-		name := ""
-		if record.Name != nil {
-			name = *record.Name
-		}
-		b.show(w, r, name, strings.TrimSuffix(postObjects, "/"), key.business, key.user, key.source, key.uuid)
+		b.show(w, r, "", strings.TrimSuffix(postObjects, "/"), key.business, key.user, key.source, key.uuid)
 	})
 }
 
-// show sends the client to a signed URL of the object whose key the segments are.
+// show sends the client to a signed URL of the object whose key the segments are. With a
+// name it is shown under that, as far as its type allows; without, as it is stored.
 func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segments ...string) {
 	for _, s := range segments {
 		if checkName(s) != "" {
@@ -76,8 +73,12 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 	key := path.Join(segments...)
 	stored, err := b.bucket.Stat(r.Context(), key, "")
 	if err == nil {
+		disposition := ""
+		if name != "" {
+			disposition = b.disposition(stored.ContentType, name)
+		}
 		var target string
-		if target, err = b.bucket.SignView(r.Context(), key, "", b.disposition(stored.ContentType, name), redirectExpires); err == nil {
+		if target, err = b.bucket.SignView(r.Context(), key, "", disposition, redirectExpires); err == nil {
 			w.Header().Set("Cache-Control", "no-store")
 			redirect(w, target)
 			return

@@ -43,12 +43,10 @@ func (s *Store) SignPut(ctx context.Context, spec object.Spec) (*ticket.Request,
 	for name, value := range headers {
 		u.header.Set(name, value)
 	}
-	switch {
-	case spec.File.Size > 0:
-		u.length = spec.File.Size
-	case spec.File.Size == 0:
-		u.header.Set("Content-Length", "0") // the signer itself leaves a length of 0 unsigned
+	if spec.File.Size == 0 {
+		return s.presignEmpty(ctx, u)
 	}
+	u.length = max(spec.File.Size, 0)
 	return s.presign(ctx, u)
 }
 
