@@ -36,7 +36,7 @@ func (s *Store) Copy(ctx context.Context, from *object.Object, spec object.Spec)
 		return err
 	}
 	if from.Size > maxCopy {
-		return s.copyParts(ctx, from, key, spec)
+		return s.copyParts(ctx, from, key, spec, max(copyPart, (from.Size+ticket.MaxParts-1)/ticket.MaxParts))
 	}
 	r, err := s.bucket(ctx)
 	if err != nil {
@@ -62,7 +62,8 @@ func (s *Store) copySource(from *object.Object) *string {
 	return aws.String(s.cfg.Bucket + "/" + httpbinding.EscapePath(from.Key, false))
 }
 
-func (s *Store) copyParts(ctx context.Context, from *object.Object, key string, spec object.Spec) (err error) {
+// copyParts copies in parts of size bytes.
+func (s *Store) copyParts(ctx context.Context, from *object.Object, key string, spec object.Spec, size int64) (err error) {
 	r, err := s.bucket(ctx)
 	if err != nil {
 		return err
@@ -84,7 +85,6 @@ func (s *Store) copyParts(ctx context.Context, from *object.Object, key string, 
 		}
 	}()
 
-	size := max(int64(copyPart), (from.Size+ticket.MaxParts-1)/ticket.MaxParts)
 	parts := make([]types.CompletedPart, (from.Size+size-1)/size)
 	group, copying := errgroup.WithContext(ctx)
 	group.SetLimit(copies)
