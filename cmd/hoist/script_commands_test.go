@@ -29,7 +29,7 @@ import (
 type world struct {
 	proxy      *proxy
 	listener   *listener
-	background *exec.Cmd // that interrupt has sent a signal to
+	background *exec.Cmd // of which a request was held
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(world{}).(*world) }
@@ -56,10 +56,10 @@ func errUnknownCondition(name string) error { return fmt.Errorf("unknown conditi
 //	fail OP N STATUS             the next N requests OP are answered with STATUS and do not arrive
 //	count                        counts from 0, and nothing is held or failed any more
 //	requests OP MIN [MAX]        between MIN and MAX (default: MIN) requests OP have come; OP "any" is all
-//	held                         waits until a request is held
-//	interrupt INT|TERM|KILL      sends a signal to what runs with &, once a request is held
+//	held                         waits until a request of what runs with & is held
+//	interrupt INT|TERM|KILL      sends it a signal then
 //	insist INT|TERM              sends it again and again until the process has ended
-//	status CODE|killed           how what was interrupted ended; after "wait"
+//	status CODE|killed           how it ended; after "wait"
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	// plain are the commands that cannot be negated, with the least and most arguments.
 	plain := map[string]struct {
@@ -298,14 +298,19 @@ func processes(ts *testscript.TestScript, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), all.Bytes(), 0o666))
 }
 
-func interrupt(ts *testscript.TestScript, args []string) {
-	w := worldOf(ts)
+// waitHeld waits until a request of what runs with & is held.
+func waitHeld(ts *testscript.TestScript, _ []string) {
 	running := ts.BackgroundCmds()
-	if len(running) != 1 || w.proxy == nil {
-		ts.Fatalf("interrupt wants one command that runs with &, and a proxy that holds it")
+	if len(running) != 1 {
+		ts.Fatalf("%d commands run with &, want one", len(running))
 	}
+	ts.Check(proxyOf(ts).waitHeld())
+	worldOf(ts).background = running[0]
+}
+
+func interrupt(ts *testscript.TestScript, args []string) {
 	waitHeld(ts, nil)
-	w.background = running[0]
+	w := worldOf(ts)
 	ts.Check(w.background.Process.Signal(signalOf(ts, args[0])))
 }
 
@@ -342,7 +347,7 @@ func signalOf(ts *testscript.TestScript, name string) os.Signal {
 func status(ts *testscript.TestScript, args []string) {
 	w := worldOf(ts)
 	if w.background == nil || w.background.ProcessState == nil {
-		ts.Fatalf("status comes after interrupt and wait")
+		ts.Fatalf("status comes after held or interrupt, and wait")
 	}
 	got := strconv.Itoa(w.background.ProcessState.ExitCode())
 	if got == "-1" {

@@ -167,10 +167,6 @@ func hold(ts *testscript.TestScript, args []string) {
 	})
 }
 
-func waitHeld(ts *testscript.TestScript, _ []string) {
-	ts.Check(proxyOf(ts).waitHeld())
-}
-
 func fail(ts *testscript.TestScript, args []string) {
 	p := proxyOf(ts)
 	p.mu.Lock()

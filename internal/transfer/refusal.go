@@ -91,6 +91,7 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		kind, hint = fault.Exists, "without --no-clobber it would be overwritten"
 	case e.Code == "BadDigest", e.Code == "InvalidDigest", e.Code == "XAmzContentChecksumMismatch":
 		kind, r.retry = fault.Integrity, true
+		hint = "what arrived is not what was sent: run it again"
 	case e.Code == "RequestTimeout", e.Code == "SlowDown", e.Code == "InternalError", e.Code == "ServiceUnavailable",
 		e.Code == "IncompleteBody", e.Code == "ConditionalRequestConflict", e.Code == "OperationAborted":
 		kind = fault.Temporary

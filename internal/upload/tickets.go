@@ -26,7 +26,7 @@ func SendTicket(ctx context.Context, engine *transfer.Engine, signer provider.Pr
 	if signer != nil {
 		up = (&Uploader{Provider: signer}).transferOf(t, nil)
 	}
-	err := engine.Send(ctx, up, file)
+	err := send(ctx, engine, up, file)
 	if err == nil {
 		err = file.Unchanged()
 	}

@@ -99,7 +99,7 @@ func (s *session) run(ctx context.Context) (*object.Object, error) {
 			}
 		}
 	}
-	if err := s.Engine.Send(ctx, s.transfer(), s.file); err != nil {
+	if err := send(ctx, s.Engine, s.transfer(), s.file); err != nil {
 		return nil, fault.At(fault.Send, err)
 	}
 	if err := s.file.Unchanged(); err != nil {
@@ -115,6 +115,18 @@ func (s *session) run(ctx context.Context) (*object.Object, error) {
 		}
 	}
 	return stored, nil
+}
+
+// send sends the file. A digest that the store found wrong is the file's own
+// doing if it has changed since it was read.
+func send(ctx context.Context, engine *transfer.Engine, up *transfer.Upload, file *transfer.File) error {
+	err := engine.Send(ctx, up, file)
+	if fault.KindOf(err) == fault.Integrity {
+		if changed := file.Unchanged(); changed != nil {
+			return changed
+		}
+	}
+	return err
 }
 
 // mustStartOver says whether nothing of the upload can be used any more, and a
