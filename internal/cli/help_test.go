@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/hoist-cli/hoist/internal/term"
 )
 
 // everyCommand calls check for each command that people see.
@@ -65,8 +70,13 @@ func TestUnknownCommandsAreRefused(t *testing.T) {
 		if !cmd.HasSubCommands() {
 			return
 		}
-		if err := cmd.RunE(cmd, []string{"nonsense"}); exitCode(err) != 2 {
-			t.Errorf("%s nonsense: %v", cmd.CommandPath(), err)
+		var out, errs bytes.Buffer
+		streams := &term.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // for one that takes it and serves
+		defer cancel()
+		args := append(strings.Fields(cmd.CommandPath()), "nonsense")
+		if exit := Main(ctx, args, streams, "test"); exit != 2 || out.Len() > 0 || !strings.Contains(errs.String(), cmd.CommandPath()+" --help") {
+			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, exit, &out, &errs)
 		}
 	})
 }

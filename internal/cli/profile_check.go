@@ -37,7 +37,7 @@ const (
 )
 
 func (a *app) profileCheckCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "check [NAME]",
 		Short: "Try a profile: secret, reachability, clock, permissions",
 		Long: long(`
@@ -52,10 +52,12 @@ well: s3://BUCKET tries the keys of the AWS chain.
   put      an upload may be started; it is given up at once, and nothing is
            stored (left out with --dry-run)
 
-What depends on something that failed is not tried. The exit code is that of the
-worst failure.
+Of an API only what is sure to change nothing is tried, and what is not has a
+line with "-". What depends on something that failed is left out. The exit code
+is that of the worst failure.
 
-With --json, a line each: {"v", "location", "check", "ok", "detail", "hint"}.`, 4, 5, 7),
+With --json, a line each: {"v", "location", "check", "ok", "detail", "hint"};
+"ok" is null for what is not tried.`, 4, 5, 7),
 		Example: `  hoist profile check media
   hoist profile check s3://bucket`,
 		Args: takes(0, 1, "one profile at most"),
@@ -67,6 +69,8 @@ With --json, a line each: {"v", "location", "check", "ok", "detail", "hint"}.`, 
 			return fault.At(fault.Config, a.profileCheck(cmd.Context(), loc))
 		},
 	}
+	addSet(cmd)
+	return cmd
 }
 
 // checkedPlace returns the location that an argument, a location or a
@@ -103,36 +107,50 @@ func (c *checkup) name() string {
 	return "profile " + c.place.Profile
 }
 
+// checkJSON is a line of --json; ok is null for what was not tried.
+type checkJSON struct {
+	V        int     `json:"v"`
+	Location string  `json:"location"`
+	Check    string  `json:"check"`
+	OK       *bool   `json:"ok"`
+	Detail   string  `json:"detail"`
+	Hint     *string `json:"hint"`
+}
+
 // report prints what came of one check and says whether it went well.
-func (c *checkup) report(name, detail string, err error) bool {
+func (c *checkup) report(check, detail string, err error) bool {
 	if errors.Is(err, context.Canceled) {
 		c.failed = append(c.failed, err)
 		return false
 	}
 	c.done++
-	line := fmt.Sprintf("%-6s  %-6s  %s", "ok", name, term.Escape(detail))
-	var hint string
-	if err != nil {
-		c.failed = append(c.failed, err)
-		detail, hint = err.Error(), fault.HintOf(err)
-		line = fmt.Sprintf("%-6s  %-6s  %s", "FAILED", name, term.Escape(detail))
-		if hint != "" {
-			line += " (" + term.Escape(hint) + ")"
-		}
+	if err == nil {
+		c.line("ok", checkJSON{Check: check, OK: new(true), Detail: detail})
+		return true
 	}
+	c.failed = append(c.failed, err)
+	c.line("FAILED", checkJSON{Check: check, OK: new(false), Detail: err.Error(), Hint: known(fault.HintOf(err))})
+	return false
+}
+
+// skip prints why something is not tried.
+func (c *checkup) skip(check string, why error) {
+	c.line("-", checkJSON{Check: check, Detail: "not tried: " + why.Error(), Hint: known(fault.HintOf(why))})
+}
+
+func (c *checkup) line(outcome string, j checkJSON) {
+	var err error
 	if c.app.json() {
-		c.print = cmp.Or(c.print, c.app.printer.PrintJSON(struct {
-			V        int     `json:"v"`
-			Location string  `json:"location"`
-			Check    string  `json:"check"`
-			OK       bool    `json:"ok"`
-			Detail   string  `json:"detail"`
-			Hint     *string `json:"hint"`
-		}{1, c.place.String(), name, err == nil, detail, known(hint)}))
+		j.V, j.Location = 1, c.place.String()
+		err = c.app.printer.PrintJSON(j)
 	} else {
-		c.print = cmp.Or(c.print, c.app.printer.Print(line))
+		text := fmt.Sprintf("%-6s  %-6s  %s", outcome, j.Check, j.Detail)
+		if j.Hint != nil {
+			text += " (" + *j.Hint + ")"
+		}
+		err = c.app.printer.Print(term.Escape(text))
 	}
-	return err == nil
+	c.print = cmp.Or(c.print, err)
 }
 
 // result is one error of all that failed, of the worst one's kind.
@@ -182,9 +200,10 @@ func (a *app) profileCheck(ctx context.Context, loc location.Location) error {
 	address := settings.EndpointURL
 	switch {
 	case profile.Kind == config.API:
-		// What its get would be asked for is not known; opening has found the secrets.
 		address = settings.BaseURL
-		c.report("secret", "found", nil)
+		if !c.apiSecret(ctx, p) {
+			return c.result()
+		}
 	case hasBucket:
 		var ok bool
 		if address, ok = c.secret(ctx, p); !ok {
@@ -194,7 +213,7 @@ func (a *app) profileCheck(ctx context.Context, loc location.Location) error {
 	if address != "" && !c.reach(ctx, address) {
 		return c.result()
 	}
-	c.list(ctx, p, hasBucket)
+	c.list(ctx, p, hasBucket, profile.Kind == config.API)
 	// An API may have no way to give up what it started.
 	if hasBucket && profile.Kind != config.API && !a.settings.DryRun {
 		c.put(ctx, p)
@@ -229,6 +248,23 @@ func (c *checkup) secret(ctx context.Context, p provider.Provider) (address stri
 		detail += ", of a session"
 	}
 	return signed.Target, c.report("secret", detail, nil)
+}
+
+// apiSecret resolves an API's secret without asking the API, which has no
+// request that is sure to be harmless.
+func (c *checkup) apiSecret(ctx context.Context, p provider.Provider) bool {
+	api, err := able[interface {
+		AuthHeader(context.Context) (string, error)
+	}](p, c.place, "tell of its secret")
+	if err != nil {
+		return c.report("secret", "", err)
+	}
+	header, err := api.AuthHeader(ctx)
+	detail := "none: requests go without"
+	if header != "" {
+		detail = "found; it is sent as " + header
+	}
+	return c.report("secret", detail, err)
 }
 
 // reach asks for the root of the server, without any secret: whatever it
@@ -290,7 +326,7 @@ func compareClocks(ahead time.Duration) (detail string, err error) {
 	return detail, nil
 }
 
-func (c *checkup) list(ctx context.Context, p provider.Provider, hasBucket bool) {
+func (c *checkup) list(ctx context.Context, p provider.Provider, hasBucket, api bool) {
 	if !hasBucket {
 		lister, err := able[provider.BucketLister](p, c.place, "list buckets")
 		if err == nil {
@@ -300,10 +336,14 @@ func (c *checkup) list(ctx context.Context, p provider.Provider, hasBucket bool)
 		return
 	}
 	lister, err := able[provider.Lister](p, c.place, "list")
-	if err != nil {
-		return // what it cannot do need not work
+	if err == nil {
+		err = proves(lister.List(ctx, c.place.Path, false))
 	}
-	c.report("list", "objects may be listed", proves(lister.List(ctx, c.place.Path, false)))
+	if api && fault.KindOf(err) == fault.Usage {
+		c.skip("list", err) // it has no such route, or wants options: nothing was sent
+		return
+	}
+	c.report("list", "objects may be listed", err)
 }
 
 func (c *checkup) put(ctx context.Context, p provider.Provider) {
