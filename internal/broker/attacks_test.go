@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -133,10 +134,7 @@ func TestOtherPeoplesThings(t *testing.T) {
 		finished, key := asset(t, w, theirs, "456", "text/plain", []byte("theirs"))
 		want(t, do(t, "POST", w.url+"/s3/complete-upload", bearer(theirs), finished), 200)
 		as := func(workspace string) object {
-			c := object{}
-			for k, v := range unfinished {
-				c[k] = v
-			}
+			c := maps.Clone(unfinished)
 			c["workspaceId"] = workspace
 			return c
 		}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -29,10 +30,10 @@ type ctxfyDetail struct {
 	Message string `json:"message"`
 }
 
-// ctxfyDetails is a problem of several fields.
-type ctxfyDetails struct{ details []ctxfyDetail }
+// ctxfyFieldsError is a problem of several fields.
+type ctxfyFieldsError struct{ details []ctxfyDetail }
 
-func (e ctxfyDetails) Error() string { return fmt.Sprint(e.details) }
+func (e ctxfyFieldsError) Error() string { return fmt.Sprint(e.details) }
 
 func (b *Broker) ctxfy(mux *http.ServeMux) {
 	d := &dialect{
@@ -53,7 +54,7 @@ func ctxfyProblem(p *problem, requestID string) any {
 	switch {
 	case p.status == http.StatusBadRequest:
 		e.Message = "The request contains invalid parameters or malformed data"
-		several, ok := p.err.(ctxfyDetails)
+		several, ok := errors.AsType[ctxfyFieldsError](p.err)
 		switch {
 		case ok:
 			e.Details = several.details
@@ -86,7 +87,7 @@ func (b *Broker) ctxfySign(w http.ResponseWriter, r *http.Request, who *Token) e
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	var wrong ctxfyDetails
+	var wrong ctxfyFieldsError
 	check := func(field, why string) {
 		if why != "" {
 			wrong.details = append(wrong.details, ctxfyDetail{field, field + " " + why})

@@ -74,6 +74,7 @@ func newGipityGUID(now time.Time) string {
 func (in *gipityInit) staging(app string) string {
 	return gipityStaging + app + "/" + in.GUID + "/data"
 }
+
 func (in *gipityInit) pending(app string) string {
 	return gipityStaging + app + "/" + in.GUID + "/init.json"
 }
@@ -217,8 +218,11 @@ func (in *gipityInit) check(who *Token) error {
 		return bad("size is required, in bytes")
 	}
 	for _, f := range []struct{ field, why string }{
-		{"filename", checkName(in.Filename)}, {"content_type", checkType(in.ContentType)},
-		{"table", checkOptional(in.Table)}, {"record_id", checkOptional(in.RecordID)}, {"path", checkText(in.Path, 1024)},
+		{"filename", checkName(in.Filename)},
+		{"content_type", checkType(in.ContentType)},
+		{"table", checkOptional(in.Table)},
+		{"record_id", checkOptional(in.RecordID)},
+		{"path", checkText(in.Path, 1024)},
 	} {
 		if f.why != "" {
 			return bad("%s %s", f.field, f.why)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -120,11 +121,10 @@ func (b *Broker) gitfolioUpdate(w http.ResponseWriter, r *http.Request, who *Tok
 		return bad("profileImg is required")
 	}
 	folder := path.Join("users", who.User, "profile") + "/"
-	name, own := strings.CutPrefix(in.ProfileImg, b.publicURL(r, folder))
-	if unescaped, err := unescapeSegment(name); err != nil || !own || checkName(unescaped) != "" {
+	escaped, own := strings.CutPrefix(in.ProfileImg, b.publicURL(r, folder))
+	name, err := url.PathUnescape(escaped)
+	if err != nil || !own || checkName(name) != "" {
 		return forbidden("profileImg must be the fileURL of one of your own profile images")
-	} else {
-		name = unescaped
 	}
 	stored, err := b.bucket.Stat(r.Context(), folder+name, "")
 	switch {

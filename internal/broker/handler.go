@@ -50,8 +50,8 @@ func bad(format string, args ...any) *problem {
 	return &problem{status: http.StatusBadRequest, message: fmt.Sprintf(format, args...)}
 }
 
-func forbidden(format string, args ...any) *problem {
-	return &problem{status: http.StatusForbidden, code: "FORBIDDEN", message: fmt.Sprintf(format, args...)}
+func forbidden(message string) *problem {
+	return &problem{status: http.StatusForbidden, code: "FORBIDDEN", message: message}
 }
 
 func notFound(format string, args ...any) *problem {

@@ -278,12 +278,18 @@ func TestEnd(t *testing.T) {
 // A thousand clients that say nothing more leave the others alone.
 func TestSlowConnections(t *testing.T) {
 	address, _, _ := listenAndServe(t, newStore(t))
+	var slow []net.Conn
+	defer func() {
+		for _, c := range slow {
+			c.Close()
+		}
+	}()
 	for i := range 1000 {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		slow = append(slow, c)
 		header := "POST /v1/upload/s3 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + mine
 		if i%2 == 0 {
 			header += "\r\nContent-Length: 100\r\n\r\n{" // a body that does not come

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -101,6 +100,3 @@ func redirect(w http.ResponseWriter, target string) {
 func (b *Broker) missing(w http.ResponseWriter) {
 	b.writeJSON(w, http.StatusNotFound, map[string]string{"error": "not found"})
 }
-
-// unescapeSegment undoes escapePath for the last segment of a URL.
-func unescapeSegment(s string) (string, error) { return url.PathUnescape(s) }
