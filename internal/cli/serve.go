@@ -126,7 +126,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", o.listen)
 	if err != nil {
-		return fault.WithHint(fault.At(fault.Config, fault.New(fault.Failed, "%w", err)), "choose another --listen; port 0 is a free one")
+		return fault.WithHint(usage("%w", err), "choose another --listen; port 0 is a free one")
 	}
 	if err := a.announce(ln, o, cfg.PublicURL, token); err != nil {
 		return err
@@ -148,15 +148,16 @@ func (a *app) serveLog() *slog.Logger {
 
 // openServed opens the bucket that --to names.
 func (a *app) openServed(ctx context.Context, o serveOptions, publicURL string) (*provider.Bucket, location.Location, error) {
-	var args []string
-	if o.to != "" {
-		args = []string{o.to}
-	} else if a.settings.Bucket != "" {
-		args = []string{location.Location{Bucket: a.settings.Bucket}.String()}
+	to := o.to
+	if to == "" && a.settings.Bucket == "" {
+		return nil, location.Location{}, fault.WithHint(usage("there is no bucket to serve"), "name one with --to s3://BUCKET or AWS_BUCKET, or try --to local:")
 	}
-	loc, err := a.location(args)
+	if to == "" {
+		to = location.Location{Bucket: a.settings.Bucket}.String()
+	}
+	loc, err := a.location([]string{to})
 	if err != nil {
-		return nil, loc, fault.WithHint(err, "name a bucket with --to s3://BUCKET, or try --to local:")
+		return nil, loc, err
 	}
 	p, settings, err := a.profile(loc)
 	if err != nil {
