@@ -34,7 +34,7 @@ func Main(ctx context.Context, args []string, streams *term.Streams, version str
 	defer stop()
 	defer a.close()
 
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra gives the context to the command that runs
 	root.SetArgs(args[1:])
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)

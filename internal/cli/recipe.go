@@ -64,8 +64,8 @@ func newRecipeJSON(r *recipe.Recipe) recipeJSON {
 		V: 1, Name: r.Name, About: r.About, Document: r.Document, BuiltIn: r.Path == "", Path: known(r.Path),
 		BaseURL: known(r.BaseURL), Secrets: []secretJSON{}, Options: []optionJSON{}, Verbs: r.Verbs(), Notes: r.Notes,
 	}
-	if max := int64(r.Limits.MaxSize); max > 0 {
-		out.MaxSize = &max
+	if most := int64(r.Limits.MaxSize); most > 0 {
+		out.MaxSize = &most
 	}
 	for _, auth := range r.Auth {
 		out.Secrets = append(out.Secrets, secretJSON{auth.Secret, known(auth.Env), auth.Header, auth.Optional})

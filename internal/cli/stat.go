@@ -62,9 +62,13 @@ func (a *app) stat(ctx context.Context, loc location.Location, versionID string)
 // facts are the lines of stat for people.
 func facts(o *object.Object) [][2]string {
 	lines := [][2]string{
-		{"location", o.Location}, {"key", o.Key}, {"url", o.URL},
+		{"location", o.Location},
+		{"key", o.Key},
+		{"url", o.URL},
 		{"size", fmt.Sprintf("%d (%s)", o.Size, term.Size(o.Size))},
-		{"modified", timestamp(o.Modified)}, {"type", o.ContentType}, {"etag", o.ETag},
+		{"modified", timestamp(o.Modified)},
+		{"type", o.ContentType},
+		{"etag", o.ETag},
 		{"version", o.VersionID},
 	}
 	if o.Checksum != nil {

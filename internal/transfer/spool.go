@@ -14,11 +14,11 @@ type Spooled struct{ *spooled }
 
 // Spool reads r to its end, or until ctx is done.
 func Spool(ctx context.Context, r io.Reader) (*Spooled, error) {
-	section, _, err := spool(readUntil(ctx, r), math.MaxInt64)
+	s, err := spool(readUntil(ctx, r), math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
-	return &Spooled{section.(*spooled)}, nil
+	return &Spooled{s}, nil
 }
 
 // Size returns how long the stream was, in bytes.

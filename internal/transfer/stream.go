@@ -209,7 +209,11 @@ func (l *lookahead) ended() (bool, error) {
 // file that is already removed.
 func (l *lookahead) section(size int64, buffer []byte) (Section, int64, error) {
 	if buffer == nil {
-		return spool(l, size)
+		s, err := spool(l, size)
+		if err != nil {
+			return nil, 0, err
+		}
+		return s, s.size, nil
 	}
 	n, err := io.ReadFull(l, buffer)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -227,10 +231,10 @@ type spooled struct {
 	path string
 }
 
-func spool(r io.Reader, size int64) (Section, int64, error) {
+func spool(r io.Reader, size int64) (*spooled, error) {
 	file, err := os.CreateTemp("", "hoist-")
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	s := &spooled{fileSection: fileSection{file: file}}
 	if os.Remove(file.Name()) != nil {
@@ -239,9 +243,9 @@ func spool(r io.Reader, size int64) (Section, int64, error) {
 	s.size, err = io.CopyN(file, r, size)
 	if err != nil && !errors.Is(err, io.EOF) {
 		_ = s.Close()
-		return nil, 0, fmt.Errorf("spooling the stream to %s: %w", os.TempDir(), err)
+		return nil, fmt.Errorf("spooling the stream to %s: %w", os.TempDir(), err)
 	}
-	return s, s.size, nil
+	return s, nil
 }
 
 func (s *spooled) Close() error {

@@ -64,7 +64,7 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 		return nil, fault.At(fault.Start, err)
 	}
 	stored, err := u.finishStream(ctx, t, &transfer.Stream{
-		Upload:   u.transferOf(t, nil),
+		Upload:   u.transferOf(t),
 		Reader:   io.MultiReader(bytes.NewReader(head), in.Reader),
 		PartSize: asked,
 		End:      in.End,
@@ -97,7 +97,7 @@ func (u *Uploader) spooled(ctx context.Context, in Stream, spec object.Spec) (*R
 	if err != nil {
 		return nil, fault.At(fault.Start, err)
 	}
-	if err := u.Engine.Send(ctx, u.transferOf(t, nil), source); err != nil {
+	if err := u.Engine.Send(ctx, u.transferOf(t), source); err != nil {
 		return nil, giveUp(ctx, u.Provider, t, fault.At(fault.Send, err))
 	}
 	stored, err := u.Provider.Finish(ctx, t)

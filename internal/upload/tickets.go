@@ -24,7 +24,7 @@ func SendTicket(ctx context.Context, engine *transfer.Engine, signer provider.Pr
 	}
 	up := &transfer.Upload{Ticket: t}
 	if signer != nil {
-		up = (&Uploader{Provider: signer}).transferOf(t, nil)
+		up = (&Uploader{Provider: signer}).transferOf(t)
 	}
 	err := send(ctx, engine, up, file)
 	if err == nil {

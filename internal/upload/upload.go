@@ -146,7 +146,7 @@ func isSigned(t *ticket.Ticket) bool {
 // transfer is the session's upload as the engine sees it.
 func (s *session) transfer() *transfer.Upload {
 	t := s.ticket
-	up := s.transferOf(t, nil)
+	up := s.transferOf(t)
 	pace := s.newPace(t)
 	up.Keep = func(r ticket.Receipt) error {
 		pace.sent(r.Size)
@@ -171,14 +171,13 @@ func (s *session) transfer() *transfer.Upload {
 }
 
 // transferOf is the upload of t as the engine sees it.
-func (u *Uploader) transferOf(t *ticket.Ticket, keep func(ticket.Receipt) error) *transfer.Upload {
+func (u *Uploader) transferOf(t *ticket.Ticket) *transfer.Upload {
 	return &transfer.Upload{
 		Ticket:    t,
 		Algorithm: u.Provider.PartChecksum(t),
 		Sign: func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error) {
 			return u.Provider.Sign(ctx, t, part, sum)
 		},
-		Keep: keep,
 	}
 }
 
