@@ -87,6 +87,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"interrupt": {1, 1, interrupt},
 		"insist":    {1, 1, insist},
 		"status":    {1, 1, status},
+		"serve":     {0, -1, startServer},
 	}
 	all := map[string]func(*testscript.TestScript, bool, []string){"equal": equal}
 	for name, c := range plain {
