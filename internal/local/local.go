@@ -40,6 +40,8 @@ const (
 	// startTimeout bounds a whole Open: the wait for an ending child, for
 	// somebody else's start and for one's own.
 	startTimeout = 30 * time.Second
+	// endTimeout bounds how long the last user waits for the server to end.
+	endTimeout = time.Second
 	// retryDelay is how often a held lock is tried again.
 	retryDelay = 5 * time.Millisecond
 )
@@ -165,8 +167,31 @@ func reach(ctx context.Context, l layout) (address, error) {
 	}
 }
 
-// Close gives the store up. The server ends when its last user has.
-func (s *Store) Close() error { return s.users.Unlock() }
+// Close gives the store up. The server ends when its last user has, and then
+// Close waits for it, so that whoever removes the root next meets nobody there.
+func (s *Store) Close() error {
+	if err := s.users.Unlock(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(endTimeout); time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		if s.layout.abandoned() {
+			break
+		}
+	}
+	return nil
+}
+
+// abandoned says whether no server is about to end: it has, or others use it.
+func (l layout) abandoned() bool {
+	users := flock.New(l.usersLock())
+	alone, err := users.TryLock()
+	if err == nil && !alone {
+		shared, err := users.TryRLock() // not while the ending server holds it
+		return err != nil || shared && users.Unlock() == nil
+	}
+	serving, busy := isLocked(l.serverLock()) // else it is yet to hear that it is alone
+	return err != nil || busy != nil || users.Unlock() != nil || !serving
+}
 
 // acquire takes a lock with one of flock's methods that wait.
 func acquire(ctx context.Context, lock func(context.Context, time.Duration) (bool, error)) error {

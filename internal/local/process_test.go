@@ -239,3 +239,33 @@ func TestServeIfChild(t *testing.T) {
 		}
 	}
 }
+
+// Whoever closes the store last may remove its root at once.
+func TestCloseWaitsForTheEnd(t *testing.T) {
+	for range 5 {
+		root := filepath.Join(t.TempDir(), "root")
+		s, err := Open(t.Context(), root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := Open(t.Context(), root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if serving, err := isLocked(other.layout.serverLock()); err != nil || !serving {
+			t.Errorf("with a user left, serving %v, %v", serving, err)
+		}
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if serving, err := isLocked(other.layout.serverLock()); err != nil || serving {
+			t.Errorf("with no user left, serving %v, %v", serving, err)
+		}
+		if err := os.RemoveAll(root); err != nil {
+			t.Error(err)
+		}
+	}
+}
