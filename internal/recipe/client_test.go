@@ -1,0 +1,265 @@
+package recipe_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/recipe"
+	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/upload"
+)
+
+func builtin(t *testing.T, name, base string, options map[string]any) *recipe.Client {
+	t.Helper()
+	r, err := recipe.Find(name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range options {
+		if o, ok := r.Options[name]; ok {
+			o.Default = value
+			r.Options[name] = o
+		}
+	}
+	return client(t, r, base)
+}
+
+// gipityAPI answers as Gipity does, with parts of 5 bytes.
+func gipityAPI(s *server, complete func(try int64) int) {
+	var started, completed atomic.Int64
+	s.api.HandleFunc("POST /api/A/uploads/init", func(w http.ResponseWriter, _ *http.Request) {
+		n := started.Add(1)
+		fmt.Fprintf(w, `{"data": {"upload_guid": "g%[1]d", "method": "multipart", "part_size": 5, "expires_in": 600,
+			"parts": [{"partNumber": 1, "url": "%[2]s/store/%[1]d/1"}, {"partNumber": 2, "url": "%[2]s/store/%[1]d/2"}]}}`, n, s.URL)
+	})
+	s.api.HandleFunc("POST /api/A/uploads/complete", func(w http.ResponseWriter, _ *http.Request) {
+		if status := complete(completed.Add(1)); status != http.StatusOK {
+			w.WriteHeader(status)
+			return
+		}
+		fmt.Fprintf(w, `{"data": {"guid": "g%d", "size": 10, "url": "https://media.example/g"}}`, started.Load())
+	})
+}
+
+func count(requests []string, prefix string) int {
+	n := 0
+	for _, r := range requests {
+		if strings.HasPrefix(r, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestUnconfirmed is an upload whose finish fails when all is stored: the journal
+// stays, "hoist complete" finishes from it, and no byte is sent again.
+func TestUnconfirmed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	broken := atomic.Bool{}
+	broken.Store(true)
+	gipityAPI(s, func(int64) int {
+		if broken.Load() {
+			return http.StatusBadGateway
+		}
+		return http.StatusOK
+	})
+	c := builtin(t, "gipity", s.URL, map[string]any{"app": "A"})
+	folder := t.TempDir()
+	_, err := send(t, c, folder, "a.bin", []byte("0123456789"))
+	if fault.KindOf(err) != fault.Incomplete {
+		t.Fatalf("it ended with %v", err)
+	}
+	mustSay(t, err, "is stored, but not confirmed", "hoist complete ")
+	if n := count(s.asked(), "POST /api/A/uploads/complete"); n != 2 {
+		t.Errorf("finish was tried %d times, want 2", n)
+	}
+	broken.Store(false)
+	s.refuse = func(path string) int {
+		t.Errorf("%s was sent again", path)
+		return http.StatusInternalServerError
+	}
+	journal := strings.TrimPrefix(fault.HintOf(err), "hoist complete ")
+	f, err := os.Open(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tickets, err := ticket.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := upload.Complete(t.Context(), builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), tickets[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Location != "gipity:g1" || got.URL != "https://media.example/g" {
+		t.Errorf("got %+v", got.Object)
+	}
+	// The same command does as well.
+	if _, err := send(t, c, folder, "a.bin", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStartOver is an upload whose URLs end before it is sent, of an API that
+// signs no part again.
+func TestStartOver(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	gipityAPI(s, func(int64) int { return http.StatusOK })
+	s.refuse = func(path string) int {
+		if path == "/store/1/2" {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	s.Config.Handler = expired(s.Config.Handler)
+	got, err := send(t, builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), t.TempDir(), "a.bin", []byte("0123456789"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Location != "gipity:g2" {
+		t.Errorf("got %s", got.Location)
+	}
+
+	// It ends at last: with 7, and with nothing left to go on with.
+	s.refuse = func(path string) int {
+		if strings.HasSuffix(path, "/2") {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	_, err = send(t, builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), t.TempDir(), "a.bin", []byte("0123456789"))
+	if fault.KindOf(err) != fault.Temporary {
+		t.Errorf("it ended with kind %d: %v", fault.KindOf(err), err)
+	}
+}
+
+// expired gives every 403 the body by which S3 says that a URL has ended.
+func expired(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(explained{w}, r)
+	})
+}
+
+type explained struct{ http.ResponseWriter }
+
+func (e explained) WriteHeader(status int) {
+	e.ResponseWriter.WriteHeader(status)
+	if status == http.StatusForbidden {
+		fmt.Fprint(e, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+	}
+}
+
+// TestRenew is a single PUT whose URL has ended: the API is asked for another
+// one, and what is finished is the new upload.
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	var starts atomic.Int64
+	s.api.HandleFunc("POST /v1/upload/s3", func(w http.ResponseWriter, _ *http.Request) {
+		n := starts.Add(1)
+		fmt.Fprintf(w, `{"uploadUrl": "%s/store/%d", "publicUrl": "https://cdn.example/%d", "fileKey": "k%d"}`, s.URL, n, n, n)
+	})
+	s.refuse = func(path string) int {
+		if path == "/store/1" {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	s.Config.Handler = expired(s.Config.Handler)
+	got, err := send(t, builtin(t, "ctxfy", s.URL, nil), t.TempDir(), "a.bin", []byte("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.URL != "https://cdn.example/2" || got.Location != "ctxfy:k2" {
+		t.Errorf("got %+v", got.Object)
+	}
+}
+
+// TestRetries: who asks to wait is obeyed on every verb, and only what is safe
+// is sent again after an answer that says nothing.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		recipe string
+		first  func(http.ResponseWriter)
+		tries  int
+	}{
+		{"429 of a start that makes state", "gipity", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 2},
+		{"500 of a start that makes state", "gipity", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 1},
+		{"500 of a start that makes nothing", "ctxfy", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 2},
+		{"a lost answer", "ctxfy", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, 2},
+		{"a longer wait than is useful", "ctxfy", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+				if len(s.asked()) == 1 {
+					test.first(w)
+					return
+				}
+				fmt.Fprintf(w, `{"uploadUrl": "%[1]s/x", "fileKey": "k", "data": {"upload_guid": "g", "method": "PUT", "url": "%[1]s/x", "headers": {}}}`, s.URL)
+			})
+			c := builtin(t, test.recipe, s.URL, map[string]any{"app": "A"})
+			_, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a", Size: 1}})
+			if (err == nil) != (test.tries == 2) {
+				t.Errorf("it ended with %v", err)
+			}
+			if err != nil && fault.KindOf(err) != fault.Temporary {
+				t.Errorf("kind %d", fault.KindOf(err))
+			}
+			if n := len(s.asked()); n != test.tries {
+				t.Errorf("%d requests, want %d", n, test.tries)
+			}
+		})
+	}
+}
+
+// TestRate keeps to a recipe's rate over any number of goroutines.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `"%s/x"`, s.URL) })
+	r, err := recipe.Load([]byte(`
+name: slow
+rate: {requests: 5, per: 200ms}
+start: {request: {path: /sign}, answer: '{url: .}'}
+`), "slow.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client(t, r, s.URL)
+	began := time.Now()
+	done := make(chan error)
+	for range 12 {
+		go func() {
+			_, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a", Size: 1}})
+			done <- err
+		}()
+	}
+	for range 12 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("12 requests at 5 in 200ms took %s", took)
+	}
+}
