@@ -39,6 +39,7 @@ type options struct {
 	rows    string
 	clients string
 	runs    int
+	tries   int
 	out     string
 	wait    time.Duration
 	minio   string
@@ -64,6 +65,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.rows, "rows", "", "only these, with commas between")
 	flags.StringVar(&o.clients, "clients", "", "only these, with commas between")
 	flags.IntVar(&o.runs, "n", 3, "how many times")
+	flags.IntVar(&o.tries, "tries", 4, "of a run that others disturb")
 	flags.StringVar(&o.out, "out", "", "`folder` for runs.json, table.md and the plots")
 	flags.StringVar(&w.dir, "dir", os.TempDir(), "`folder` for the files that are sent and got")
 	flags.DurationVar(&o.wait, "wait", 0, "how long to wait for the machine to be quiet before each row")
@@ -137,7 +139,7 @@ func (o *options) measure(ctx context.Context, row row, s *servers, r *report) {
 				continue
 			}
 			var got run
-			for try := range 4 {
+			for try := range o.tries {
 				if try > 0 {
 					time.Sleep(2 * time.Second)
 				}

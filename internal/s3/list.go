@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/hoist-cli/hoist/internal/checksum"
+	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -33,22 +34,27 @@ func (s *Store) List(ctx context.Context, prefix string, recursive bool) iter.Se
 		if !recursive {
 			in.Delimiter = aws.String("/")
 		}
-		for pages := sdk.NewListObjectsV2Paginator(r.api, in); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
+		for p := new(page); ; {
+			if _, err := r.api.ListObjectsV2(ctx, in, p.decode); err != nil {
 				yield(object.Object{}, s.explain(err, s.location(s.cfg.Prefix+prefix)))
 				return
 			}
-			if !s.yieldPage(page, yield) {
+			if !s.yieldPage(p, yield) || !p.more {
 				return
 			}
+			if p.next == "" || p.next == aws.ToString(in.ContinuationToken) {
+				err := fault.New(fault.Failed, "the store says that there is more, and not after what")
+				yield(object.Object{}, s.explain(err, s.location(s.cfg.Prefix+prefix)))
+				return
+			}
+			in.ContinuationToken = aws.String(p.next)
 		}
 	}
 }
 
-func (s *Store) yieldPage(page *sdk.ListObjectsV2Output, yield func(object.Object, error) bool) bool {
-	for _, p := range page.CommonPrefixes {
-		key := decode(aws.ToString(p.Prefix), page.EncodingType)
+func (s *Store) yieldPage(p *page, yield func(object.Object, error) bool) bool {
+	for _, prefix := range p.prefixes {
+		key := p.name(prefix)
 		if !strings.HasPrefix(key, s.cfg.Prefix) {
 			continue
 		}
@@ -56,14 +62,15 @@ func (s *Store) yieldPage(page *sdk.ListObjectsV2Output, yield func(object.Objec
 			return false
 		}
 	}
-	for _, o := range page.Contents {
-		key := decode(aws.ToString(o.Key), page.EncodingType)
+	for i := range p.objects {
+		o := &p.objects[i]
+		key := p.name(o.key)
 		if !strings.HasPrefix(key, s.cfg.Prefix) {
 			continue
 		}
 		if !yield(object.Object{
-			Location: s.location(key), Path: s.path(key), Key: key, Size: aws.ToInt64(o.Size),
-			Modified: aws.ToTime(o.LastModified), ETag: trimETag(o.ETag),
+			Location: s.location(key), Path: s.path(key), Key: key, Size: o.size,
+			Modified: o.modified, ETag: strings.Trim(o.etag, `"`),
 		}, nil) {
 			return false
 		}
