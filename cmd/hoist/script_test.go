@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/hoist-cli/hoist/internal/cli"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/term"
 )
 
@@ -26,12 +26,7 @@ const scripts = "../../testdata/script/*.txtar"
 func TestMain(m *testing.M) {
 	// The child that serves local: is the executable that wants it: the copy of
 	// this test binary that plays hoist, and for the embedded store this one.
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	localtest.Prepare()
 	testscript.Main(m, map[string]func(){
 		"hoist": func() { os.Exit(cli.Main(context.Background(), os.Args, term.System(), "test")) },
 		"pty":   func() { os.Exit(onTerminal(os.Args[1:])) },
@@ -48,15 +43,7 @@ func TestScript(t *testing.T) {
 	plain, withBucket := scriptFiles(t)
 	t.Run("alone", func(t *testing.T) { runScripts(t, plain, store{}) })
 	t.Run("embedded", func(t *testing.T) {
-		s, err := local.Open(t.Context(), t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		s := localtest.Open(t)
 		runScripts(t, withBucket, store{"embedded", s.Endpoint, s.AccessKeyID, s.SecretAccessKey})
 	})
 	for _, name := range []string{"minio", "versitygw"} {

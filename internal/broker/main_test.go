@@ -18,26 +18,15 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/s3"
 )
 
 func TestMain(m *testing.M) {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	localtest.Prepare()
 	if root := os.Getenv(childRoot); root != "" {
 		os.Exit(child(root, os.Getenv(childStop)))
 	}
-	// The machine's own AWS configuration stays out of the tests.
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
-			_ = os.Unsetenv(name)
-		}
-	}
-	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	os.Exit(m.Run())
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/provider"
@@ -34,19 +34,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	// The machine's own AWS configuration stays out of the tests.
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
-			_ = os.Unsetenv(name)
-		}
-	}
-	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	localtest.Prepare()
 	os.Exit(m.Run())
 }
 
@@ -364,7 +352,7 @@ func providers() map[string]func(*testing.T) subject {
 			return open(t, config.Profile{Name: "local", Kind: config.Local, Root: t.TempDir()}, config.Settings{}, nil)
 		},
 		"embedded": func(t *testing.T) subject {
-			store := embedded(t)
+			store := localtest.Open(t)
 			return s3(t, store.Bucket, store.Endpoint, store.AccessKeyID, store.SecretAccessKey)
 		},
 	}
@@ -399,20 +387,6 @@ func providers() map[string]func(*testing.T) subject {
 	return all
 }
 
-func embedded(t *testing.T) *local.Store {
-	t.Helper()
-	store, err := local.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
-}
-
 func s3(t *testing.T, bucket, endpoint, key, secret string) subject {
 	t.Helper()
 	return open(t, config.Profile{
@@ -424,7 +398,7 @@ func s3(t *testing.T, bucket, endpoint, key, secret string) subject {
 func api(t *testing.T, name, secret string, options map[string]string) subject {
 	t.Helper()
 	const token = "hoist_CONFORMANCE"
-	store := embedded(t)
+	store := localtest.Open(t)
 	bucket := s3(t, store.Bucket, store.Endpoint, store.AccessKeyID, store.SecretAccessKey).Provider.(broker.Bucket)
 	served, err := broker.New(broker.Config{Bucket: bucket, Tokens: []broker.Token{{
 		Name: "t", Hash: broker.HashToken(token), User: "u", Workspace: "123", App: "APP", Business: "b",

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"bytes"
-	"context"
 	"crypto/md5"
 	"crypto/rand"
 	"encoding/hex"
@@ -18,27 +17,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/hoist-cli/hoist/internal/checksum"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
 func TestMain(m *testing.M) {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	// The machine's own AWS configuration stays out of the tests.
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
-			_ = os.Unsetenv(name)
-		}
-	}
-	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	_ = os.Setenv("AWS_CONFIG_FILE", os.DevNull)
-	_ = os.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	localtest.Prepare()
 	os.Exit(m.Run())
 }
 
@@ -63,15 +48,7 @@ func eachStore(t *testing.T, test func(t *testing.T, cfg Config)) {
 
 func localStore(t *testing.T) Config {
 	t.Helper()
-	s, err := local.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := localtest.Open(t)
 	return Config{Endpoint: s.Endpoint, AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey, Region: s.Region}
 }
 

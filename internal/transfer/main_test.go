@@ -27,19 +27,14 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/checksum"
 	"github.com/hoist-cli/hoist/internal/fault"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/ticket"
 	"github.com/hoist-cli/hoist/internal/transfer"
 	"github.com/hoist-cli/hoist/internal/wire"
 )
 
 func TestMain(m *testing.M) {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	localtest.Prepare()
 	os.Exit(m.Run())
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/checksum"
 	"github.com/hoist-cli/hoist/internal/fault"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/s3"
 	"github.com/hoist-cli/hoist/internal/ticket"
@@ -19,11 +19,7 @@ import (
 
 // What a real store says of each request, signed by the real provider.
 func TestRealStore(t *testing.T) {
-	served, err := local.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = served.Close() })
+	served := localtest.Open(t)
 	client, err := wire.New(wire.Options{})
 	if err != nil {
 		t.Fatal(err)

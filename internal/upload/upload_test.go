@@ -24,7 +24,7 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/journal"
-	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/local/localtest"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/s3"
 	"github.com/hoist-cli/hoist/internal/ticket"
@@ -35,17 +35,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
-			_ = os.Unsetenv(name)
-		}
-	}
+	localtest.Prepare()
 	os.Exit(m.Run())
 }
 
@@ -68,11 +58,7 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	store, err := local.Open(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := localtest.Open(t)
 	behind, err := url.Parse(store.Endpoint)
 	if err != nil {
 		t.Fatal(err)
