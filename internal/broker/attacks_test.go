@@ -240,11 +240,11 @@ func TestDeclarations(t *testing.T) {
 		for _, tt := range []struct {
 			name, url, kind, body string
 		}{
-			{"ctxfy longer", text(t, ctxfy, "uploadUrl"), "text/plain", strings.Repeat("x", 1<<20)},
+			{"ctxfy longer", text(t, ctxfy, "uploadUrl"), "text/plain", strings.Repeat("x", 1<<12)},
 			{"ctxfy shorter", text(t, ctxfy, "uploadUrl"), "text/plain", "x"},
 			{"ctxfy of another type", text(t, ctxfy, "uploadUrl"), "text/html", "12345"},
 			{"ctxfy something declared empty", text(t, empty, "uploadUrl"), "text/plain", "x"},
-			{"gipity longer", text(t, gipity, "data", "url"), "text/plain", strings.Repeat("x", 1<<20)},
+			{"gipity longer", text(t, gipity, "data", "url"), "text/plain", strings.Repeat("x", 1<<12)},
 			{"gipity of another type", text(t, gipity, "data", "url"), "text/html", "12345"},
 			{"gitfolio of another type", text(t, gitfolio, "data", "uploadURL"), "text/html", "<script>"},
 		} {

@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// behindWait is how long a client that sends nothing keeps its request.
-const behindWait = time.Minute
-
 // behind hands requests that are signed for the broker's own address on to a
 // store that only this machine reaches. The store judges the signature; what has none is
 // not handed on.
@@ -22,7 +19,7 @@ func (b *Broker) behind(store *url.URL) http.Handler {
 			p.SetURL(store)
 			p.Out.Host = p.In.Host // it is signed
 		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: idleWait, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: b.waits.idle, DisableCompression: true},
 		ErrorLog:  slog.NewLogLogger(b.cfg.Log.Handler(), slog.LevelWarn),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,8 +29,10 @@ func (b *Broker) behind(store *url.URL) http.Handler {
 			return
 		}
 		control := http.NewResponseController(w)
-		r.Body = patientBody{r.Body, control}
-		proxy.ServeHTTP(patientAnswer{w, patient{w, control}}, r)
+		if r.Body != http.NoBody {
+			r.Body = patientBody{r.Body, control, b.waits.stream}
+		}
+		proxy.ServeHTTP(patientAnswer{w, patient{w, control, b.waits.stream}}, r)
 	})
 }
 
@@ -42,10 +41,11 @@ type patientBody struct {
 	io.ReadCloser
 
 	control *http.ResponseController
+	wait    time.Duration
 }
 
 func (p patientBody) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(behindWait))
+	_ = p.control.SetReadDeadline(time.Now().Add(p.wait))
 	return p.ReadCloser.Read(b)
 }
 

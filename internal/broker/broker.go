@@ -97,7 +97,8 @@ type Broker struct {
 	bucket  Bucket
 	handler http.Handler
 	inits   map[*Token]*window // gipity's rate, by token
-	ending  atomic.Bool        // no longer ready
+	waits   waits
+	ending  atomic.Bool // no longer ready
 }
 
 // New returns a Broker, or why the Config cannot be served.
@@ -116,7 +117,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{cfg: cfg, bucket: cfg.Bucket, inits: map[*Token]*window{}}
+	b := &Broker{cfg: cfg, bucket: cfg.Bucket, waits: defaultWaits(), inits: map[*Token]*window{}}
 	for i := range cfg.Tokens {
 		t := &cfg.Tokens[i]
 		if err := t.check(); err != nil {

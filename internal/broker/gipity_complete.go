@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif" // so that image.DecodeConfig knows it
@@ -92,7 +93,14 @@ func (b *Broker) gipityFinish(r *http.Request, app, guid string, parts []ticket.
 			return nil, &problem{status: http.StatusBadRequest, code: invalidPart, message: fmt.Sprintf("parts must be all %d parts of the upload", want)}
 		}
 		if err := b.complete(r, in.staging(app), in.UploadID, parts); err != nil {
-			return nil, err
+			// It may be done already, with ETags from which that of the whole does not follow (SSE-KMS);
+			// nothing but this upload can have made the object.
+			if p, ok := errors.AsType[*problem](err); !ok || p.code != invalidUpload {
+				return nil, err
+			}
+			if _, missing := b.bucket.Stat(ctx, in.staging(app), ""); missing != nil {
+				return nil, err
+			}
 		}
 	} else if len(parts) > 0 {
 		return nil, &problem{status: http.StatusBadRequest, code: invalidPart, message: "This upload has no parts"}

@@ -17,8 +17,6 @@ import (
 const (
 	// maxBody bounds in bytes what is read of a request: the longest list of parts has 10,000.
 	maxBody = 2 << 20
-	// answerWait is how long a client may take to read an answer of JSON.
-	answerWait = 30 * time.Second
 	// workWait is how long the storage may take for one request.
 	workWait = time.Minute
 	// longWait is that of a request that makes the storage copy what was
@@ -175,7 +173,7 @@ func (b *Broker) writeJSON(w http.ResponseWriter, status int, v any) {
 		b.cfg.Log.Error("answer", "error", err.Error())
 		status, body = http.StatusInternalServerError, []byte(`{}`)
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerWait))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(b.waits.answer))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

@@ -66,7 +66,10 @@ func (b *Broker) observe(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", o.id)
 		r = r.WithContext(context.WithValue(r.Context(), observationKey{}, o))
 		defer func() {
-			if crash := recover(); crash != nil {
+			if crash := recover(); crash == http.ErrAbortHandler { //nolint:errorlint // it is this very value, and no error need be
+				b.log(r, o, began)
+				panic(crash)
+			} else if crash != nil {
 				o.err = fmt.Errorf("crash: %v\n%s", crash, debug.Stack())
 				if o.began {
 					b.log(r, o, began)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -206,12 +207,15 @@ func TestTwoBrokers(t *testing.T) {
 	})
 }
 
-// listenAndServe runs Serve until the test or end ends it.
-func listenAndServe(t *testing.T, bucket broker.Bucket) (address string, end context.CancelFunc, ended chan error) {
+// listenAndServe runs Serve until the test or end ends it. A wait that is not 0 is all that clients have.
+func listenAndServe(t *testing.T, bucket broker.Bucket, wait time.Duration) (address string, end context.CancelFunc, ended chan error) {
 	t.Helper()
 	b, err := broker.New(broker.Config{Bucket: bucket, Tokens: tokens()})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if wait > 0 {
+		broker.Hurry(b, wait)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -244,7 +248,7 @@ func (h held) Copy(ctx context.Context, from *stored.Object, spec stored.Spec) e
 // What is in flight when the end is asked for is answered; what comes later is not taken.
 func TestEnd(t *testing.T) {
 	store := held{newStore(t), make(chan struct{}), make(chan struct{})}
-	address, end, ended := listenAndServe(t, store)
+	address, end, ended := listenAndServe(t, store, 0)
 	w := &world{url: "http://" + address}
 	init := want(t, signers(w, mine)["gipity"](t, "a.txt", "text/plain", 1), 200)
 	do(t, "PUT", text(t, init, "data", "url"), map[string]string{"Content-Type": "text/plain"}, "x")
@@ -277,7 +281,7 @@ func TestEnd(t *testing.T) {
 
 // A thousand clients that say nothing more leave the others alone.
 func TestSlowConnections(t *testing.T) {
-	address, _, _ := listenAndServe(t, newStore(t))
+	address, _, _ := listenAndServe(t, newStore(t), 0)
 	var slow []net.Conn
 	defer func() {
 		for _, c := range slow {
@@ -302,6 +306,47 @@ func TestSlowConnections(t *testing.T) {
 	want(t, signers(&world{url: "http://" + address}, mine)["ctxfy"](t, "a", "text/plain", 1), 200)
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// Clients that stop in the middle are let go; work that takes longer than they may is not.
+func TestWaits(t *testing.T) {
+	const wait = 200 * time.Millisecond
+	store := held{newStore(t), make(chan struct{}), make(chan struct{})}
+	address, _, _ := listenAndServe(t, store, wait)
+	for name, request := range map[string]string{
+		"a header":                 "POST /v1/upload/s3 HTTP/1.1\r\nHost: x\r\n",
+		"a body":                   "POST /v1/upload/s3 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + mine + "\r\nContent-Length: 100\r\n\r\n{",
+		"a body that nobody reads": "POST /v1/upload/s3 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+	} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(20 * wait))
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Errorf("half of %s is waited for: %v", name, err)
+		}
+		c.Close()
+	}
+
+	w := &world{url: "http://" + address}
+	init := want(t, signers(w, mine)["gipity"](t, "a.txt", "text/plain", 1), 200)
+	do(t, "PUT", text(t, init, "data", "url"), map[string]string{"Content-Type": "text/plain"}, "x")
+	go func() {
+		<-store.copying
+		time.Sleep(3 * wait) // the time itself is what is tested
+		close(store.release)
+	}()
+	done := want(t, do(t, "POST", w.url+"/api/APP/uploads/complete", app(mine), object{"upload_guid": text(t, init, "data", "upload_guid")}), 200)
+
+	// The deadline of one answer is not that of the next on the same connection.
+	time.Sleep(2 * wait)
+	if a := do(t, "GET", w.url+"/api/APP/files/"+text(t, done, "data", "guid")+"/content", app(mine), nil); a.status != 302 {
+		t.Errorf("a redirect: %d %s", a.status, a.body)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	publicPath = "/public/"
 	// redirectExpires is how long a redirect to a signed URL can be followed.
 	redirectExpires = 10 * time.Minute
+	// publicCache lets a redirect be used again for half of that.
+	publicCache = "public, max-age=300"
 	// viewExpires is how long a signed URL lives that is handed out in a record.
 	viewExpires = time.Hour
 )
@@ -71,6 +74,14 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 	}
 	key := path.Join(segments...)
 	stored, err := b.bucket.Stat(r.Context(), key, "")
+	if err == nil && r.Method == http.MethodHead { // what is signed is a GET
+		h := w.Header()
+		h.Set("Content-Type", stored.ContentType)
+		h.Set("Content-Length", strconv.FormatInt(stored.Size, 10))
+		h.Set("ETag", `"`+stored.ETag+`"`)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	if err == nil {
 		disposition := ""
 		if name != "" {
@@ -78,7 +89,7 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 		}
 		var target string
 		if target, err = b.bucket.SignView(r.Context(), key, "", disposition, redirectExpires); err == nil {
-			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Cache-Control", publicCache)
 			redirect(w, target)
 			return
 		}

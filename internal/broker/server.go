@@ -10,12 +10,23 @@ import (
 	"time"
 )
 
+// waits are how long a client may take.
+type waits struct {
+	header  time.Duration // to send the header of a request
+	request time.Duration // to send the whole of it, which is some JSON at most
+	answer  time.Duration // to read an answer of JSON
+	stream  time.Duration // to take or give the next bytes of a file
+	idle    time.Duration // to send another request
+}
+
+func defaultWaits() waits {
+	return waits{
+		header: 10 * time.Second, request: 30 * time.Second, answer: 30 * time.Second,
+		stream: time.Minute, idle: 2 * time.Minute,
+	}
+}
+
 const (
-	// headerWait and requestWait are what a client has for its header and for the
-	// whole of its request, which is some JSON at most.
-	headerWait  = 10 * time.Second
-	requestWait = 30 * time.Second
-	idleWait    = 2 * time.Minute
 	// maxHeader bounds in bytes the header of a request.
 	maxHeader = 64 << 10
 	// maxConnections bounds the memory that clients can take who send nothing.
@@ -33,9 +44,9 @@ func Serve(ctx context.Context, ln net.Listener, b *Broker, cert, key string) er
 	defer cancel()
 	srv := &http.Server{
 		Handler:           b,
-		ReadHeaderTimeout: headerWait,
-		ReadTimeout:       requestWait,
-		IdleTimeout:       idleWait,
+		ReadHeaderTimeout: b.waits.header,
+		ReadTimeout:       b.waits.request,
+		IdleTimeout:       b.waits.idle,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ErrorLog:          slog.NewLogLogger(b.cfg.Log.Handler(), slog.LevelDebug),

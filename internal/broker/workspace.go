@@ -24,8 +24,6 @@ const (
 	workspaceFolder = "/digital_assets/"
 	// downloadWait bounds a whole download: 5 TiB at 60 MiB/s.
 	downloadWait = 24 * time.Hour
-	// streamWait is how long a client that reads nothing keeps its download.
-	streamWait = time.Minute
 )
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -351,7 +349,7 @@ func (b *Broker) workspaceDownload(w http.ResponseWriter, r *http.Request, who *
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if _, err := io.Copy(patient{w, http.NewResponseController(w)}, resp.Body); err != nil {
+	if _, err := io.Copy(patient{w, http.NewResponseController(w), b.waits.stream}, resp.Body); err != nil {
 		observed(r).err = err
 		panic(http.ErrAbortHandler) // the length told is more than what came
 	}
@@ -363,10 +361,11 @@ type patient struct {
 	io.Writer
 
 	control *http.ResponseController
+	wait    time.Duration
 }
 
 func (p patient) Write(b []byte) (int, error) {
-	_ = p.control.SetWriteDeadline(time.Now().Add(streamWait))
+	_ = p.control.SetWriteDeadline(time.Now().Add(p.wait))
 	return p.Writer.Write(b)
 }
 
