@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
@@ -46,8 +47,8 @@ type Client struct {
 	http   *http.Client
 	window *window // nil if the API names no rate
 
-	authOnce sync.Mutex
-	auth     *credential // nil until a request needs it
+	authMu sync.Mutex
+	auth   *credential // nil until a request needs it
 
 	signedMu sync.Mutex
 	signed   map[string]*batch // by the ticket's state
@@ -134,13 +135,31 @@ func (r *Recipe) secrets() []string {
 	return names
 }
 
-// credential is the header that proves who asks. Of none both are empty.
-type credential struct{ header, value, secret string }
+// credential is the header that proves who asks. Of none all are empty.
+type credential struct {
+	header, value, secret string
+	resolved              time.Time
+}
 
-// credential resolves the first secret that is set, once.
+// credentialAge is how old a credential is that may have ended meanwhile.
+const credentialAge = 10 * time.Second
+
+// renewCredential says whether the credential may be another one by now, such as
+// what a program prints, and has it resolved again.
+func (c *Client) renewCredential() bool {
+	c.authMu.Lock()
+	defer c.authMu.Unlock()
+	if c.auth == nil || c.auth.secret == "" || time.Since(c.auth.resolved) < credentialAge {
+		return false
+	}
+	c.auth = nil
+	return true
+}
+
+// credential resolves the first secret that is set, and keeps it.
 func (c *Client) credential(ctx context.Context) (credential, error) {
-	c.authOnce.Lock()
-	defer c.authOnce.Unlock()
+	c.authMu.Lock()
+	defer c.authMu.Unlock()
 	if c.auth != nil {
 		return *c.auth, nil
 	}
@@ -164,7 +183,7 @@ func (c *Client) credential(ctx context.Context) (credential, error) {
 		if err != nil || !isText || strings.ContainsAny(text, "\r\n\x00") {
 			return credential{}, fault.At(fault.Config, fault.New(fault.Usage, "%s: the secret %s makes no header %s", c.recipe.Name, a.Secret, a.Header))
 		}
-		c.auth = &credential{a.Header, text, secret}
+		c.auth = &credential{a.Header, text, secret, time.Now()}
 		return *c.auth, nil
 	}
 	if optional {

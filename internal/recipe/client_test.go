@@ -263,3 +263,38 @@ start: {request: {path: /sign}, answer: '{url: .}'}
 		t.Errorf("12 requests at 5 in 200ms took %s", took)
 	}
 }
+
+// TestUnconfirmedStream keeps the ticket of a stream that is stored, but not confirmed.
+func TestUnconfirmedStream(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	broken := atomic.Bool{}
+	broken.Store(true)
+	s.api.HandleFunc("POST /v2/files", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"id": "f1", "put_to": "%s/store/f1"}`, s.URL)
+	})
+	s.api.HandleFunc("PUT /v2/files/f1", func(w http.ResponseWriter, _ *http.Request) {
+		if broken.Load() {
+			w.WriteHeader(http.StatusConflict)
+		}
+	})
+	c := example(t, "put-finish", s)
+	u := uploader(t, c, t.TempDir())
+	_, err := u.Stream(t.Context(), upload.Stream{Reader: strings.NewReader("content")}, object.Spec{Path: "a", File: ticket.File{Name: "a", Size: -1}})
+	if fault.KindOf(err) != fault.Incomplete {
+		t.Fatalf("it ended with %v", err)
+	}
+	f, err := os.Open(strings.TrimPrefix(fault.HintOf(err), "hoist complete "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tickets, err := ticket.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken.Store(false)
+	if _, err := upload.Complete(t.Context(), c, tickets[0]); err != nil {
+		t.Error(err)
+	}
+}

@@ -134,19 +134,24 @@ func send(t *testing.T, c *recipe.Client, journals, name string, content []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, err := wire.New(wire.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := &upload.Uploader{
-		Provider: c, Journals: filepath.Join(journals, "state"),
-		Engine: transfer.New(plain, transfer.Options{Concurrency: 2, Retries: 1}),
-	}
+	u := uploader(t, c, filepath.Join(journals, "state"))
 	spec, err := upload.Describe(object.Spec{Path: name}, file, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return u.File(t.Context(), file, spec)
+}
+
+func uploader(t *testing.T, c *recipe.Client, journals string) *upload.Uploader {
+	t.Helper()
+	plain, err := wire.New(wire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &upload.Uploader{
+		Provider: c, Journals: journals,
+		Engine: transfer.New(plain, transfer.Options{Concurrency: 2, Retries: 1}),
+	}
 }
 
 func md5Hex(b []byte) string {

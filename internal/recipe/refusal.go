@@ -75,7 +75,8 @@ func (c *Client) refused(ctx context.Context, v *Verb, response *http.Response, 
 	return outcome{
 		err: err, after: after,
 		// A 429 was not acted on, and who says when to come again wants it.
-		again: status == http.StatusTooManyRequests || temporary && (asked || v.retries()),
+		again: status == http.StatusTooManyRequests || temporary && (asked || v.retries()) ||
+			status == http.StatusUnauthorized && c.renewCredential(),
 	}
 }
 
@@ -99,8 +100,8 @@ func headersOf(h http.Header) map[string]any {
 // hidden returns what must not be repeated although the API may say it: the
 // secret, in the forms that it has.
 func (c *Client) hidden() []string {
-	c.authOnce.Lock()
-	defer c.authOnce.Unlock()
+	c.authMu.Lock()
+	defer c.authMu.Unlock()
 	if c.auth == nil || c.auth.secret == "" {
 		return nil
 	}

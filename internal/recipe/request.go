@@ -30,6 +30,8 @@ const (
 	finishTime = 10 * time.Minute
 	// maxWait bounds what a Retry-After is obeyed to.
 	maxWait = 5 * time.Minute
+	// longWait is a wait that a person wonders about.
+	longWait = 2 * time.Second
 )
 
 // call is one use of a verb.
@@ -62,6 +64,9 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 		wait := waits.NextBackOff() + outcome.after
 		if wait > maxWait {
 			return nil, fault.WithHint(outcome.err, "the API asks to wait %s: run the same command again then", wait.Round(time.Second))
+		}
+		if wait >= longWait {
+			c.cfg.Warn("%v: trying again in %s", outcome.err, wait.Round(time.Second))
 		}
 		if err := pause(ctx, wait); err != nil {
 			return nil, err

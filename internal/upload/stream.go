@@ -3,6 +3,7 @@ package upload
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -70,12 +71,37 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 		End:      in.End,
 	})
 	if err != nil {
+		return nil, u.streamEnded(ctx, t, spec, err)
+	}
+	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
+}
+
+// streamEnded gives up a stream's upload, which cannot be read again, unless
+// all of it is stored and only the finish is left: then its ticket is kept.
+func (u *Uploader) streamEnded(ctx context.Context, t *ticket.Ticket, spec object.Spec, err error) error {
+	if u.Journals == "" || fault.StageOf(err) != fault.Finish || fault.KindOf(err) != fault.Incomplete || len(missing(t)) > 0 {
 		if u.Provider.Stateful(spec) {
 			err = giveUp(ctx, u.Provider, t, err)
 		}
-		return nil, err
+		return err
 	}
-	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
+	path, failed := u.keepTicket(t)
+	if failed != nil {
+		return fmt.Errorf("%w; its ticket is lost: %w", err, failed)
+	}
+	return &fault.Error{Hint: u.completing(path), Err: err}
+}
+
+// keepTicket writes t, a secret, to a file of its own.
+func (u *Uploader) keepTicket(t *ticket.Ticket) (string, error) {
+	if err := os.MkdirAll(u.Journals, 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(u.Journals, "stream-*.ticket")
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), errors.Join(ticket.Write(f, t), f.Sync(), f.Close())
 }
 
 // spooled uploads a stream through an API that has to know its size first.
@@ -98,11 +124,11 @@ func (u *Uploader) spooled(ctx context.Context, in Stream, spec object.Spec) (*R
 		return nil, fault.At(fault.Start, err)
 	}
 	if err := u.Engine.Send(ctx, u.transferOf(t), source); err != nil {
-		return nil, giveUp(ctx, u.Provider, t, fault.At(fault.Send, err))
+		return nil, u.streamEnded(ctx, t, spec, fault.At(fault.Send, err))
 	}
 	stored, err := u.Provider.Finish(ctx, t)
 	if err != nil {
-		return nil, fault.At(fault.Finish, err)
+		return nil, u.streamEnded(ctx, t, spec, fault.At(fault.Finish, err))
 	}
 	return &Result{Object: *stored, Source: in.Source, Parts: len(t.Parts), Took: time.Since(began)}, nil
 }
@@ -134,8 +160,13 @@ func readHead(ctx context.Context, r io.Reader, n int64) (head []byte, ended boo
 	}
 	read := make(chan result, 1)
 	go func() {
-		head, err := io.ReadAll(io.LimitReader(r, n))
-		read <- result{head, err}
+		// Not io.ReadAll, which would take several times as much while it grows.
+		head := make([]byte, n)
+		got, err := io.ReadFull(r, head)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			err = nil
+		}
+		read <- result{head[:got], err}
 	}()
 	select {
 	case got := <-read:

@@ -202,17 +202,21 @@ func (s *session) ended(ctx context.Context, err error) error {
 		return err
 	}
 	if fault.StageOf(err) == fault.Finish && len(s.ticket.Receipts) == len(s.ticket.Parts) && fault.KindOf(err) == fault.Incomplete {
-		command := "hoist complete " + s.journal.Path()
-		if s.Complete != nil {
-			command = s.Complete(s.journal.Path())
-		}
-		return &fault.Error{Hint: command, Err: err}
+		return &fault.Error{Hint: s.completing(s.journal.Path()), Err: err}
 	}
 	hint := fmt.Sprintf("run the same command again to go on: %d of %d parts are stored", len(s.ticket.Receipts), len(s.ticket.Parts))
 	if fault.KindOf(err) == fault.Temporary || ctx.Err() != nil {
 		return &fault.Error{Kind: fault.Incomplete, Stage: fault.StageOf(err), Hint: hint, Err: err}
 	}
 	return fault.WithHint(err, "%s", hint)
+}
+
+// completing is the command that finishes an upload from its journal or ticket.
+func (u *Uploader) completing(path string) string {
+	if u.Complete == nil {
+		return "hoist complete " + path
+	}
+	return u.Complete(path)
 }
 
 // giveUp aborts an upload that failed with err, and says so if that fails too.
