@@ -13,6 +13,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/recipe"
 	"github.com/hoist-cli/hoist/internal/ticket"
+	"github.com/hoist-cli/hoist/internal/transfer"
 	"github.com/hoist-cli/hoist/internal/upload"
 )
 
@@ -296,5 +297,72 @@ func TestUnconfirmedStream(t *testing.T) {
 	broken.Store(false)
 	if _, err := upload.Complete(t.Context(), c, tickets[0]); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestResumeWithoutList goes on from the journal alone, as workspace has no list of parts.
+func TestResumeWithoutList(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.api.HandleFunc("GET /s3/start-upload", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"uploadId": "u", "assetId": "a"}`)
+	})
+	s.api.HandleFunc("GET /s3/get-upload-url", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"url": "%s/store/%s", "expiresIn": 3600}`, s.URL, r.URL.Query().Get("PartNumber"))
+	})
+	s.api.HandleFunc("POST /s3/complete-upload", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"success": true, "location": "s3://b/w/digital_assets/a", "key": "w/digital_assets/a"}`)
+	})
+	s.refuse = func(path string) int {
+		if path == "/store/2" {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	}
+	folder, content := t.TempDir(), make([]byte, 17<<20)
+	options := map[string]any{"workspace": "w"}
+	if _, err := send(t, builtin(t, "workspace", s.URL, options), folder, "a.bin", content); fault.KindOf(err) != fault.Incomplete {
+		t.Fatalf("the interrupted upload ended with %v", err)
+	}
+	s.refuse = func(path string) int {
+		if path == "/store/1" {
+			t.Error("part 1 was sent again")
+		}
+		return 0
+	}
+	got, err := send(t, builtin(t, "workspace", s.URL, options), folder, "a.bin", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Resumed || got.Location != "workspace:w/digital_assets/a" {
+		t.Errorf("got %+v", got)
+	}
+	if n := count(s.asked(), "GET /s3/start-upload"); n != 1 {
+		t.Errorf("it was started %d times", n)
+	}
+}
+
+// TestPace says before byte one how fast a file has to be sent whose URLs end.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	gipityAPI(s, func(int64) int { return http.StatusOK })
+	folder := t.TempDir()
+	path := folder + "/a.bin"
+	if err := os.WriteFile(path, []byte("0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := transfer.NewFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := uploader(t, builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), folder)
+	var said []string
+	u.Inform = func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	if _, err := u.File(t.Context(), file, object.Spec{Path: "a.bin", File: ticket.File{Name: "a.bin", Size: 10}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "its 2 URLs end in 9m5") || !strings.Contains(said[0], "are needed to send it in time") {
+		t.Errorf("said is %q", said)
 	}
 }
