@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/s3"
 )
@@ -457,5 +459,42 @@ func TestRequests(t *testing.T) {
 		if a.status != status || (a.header.Get("Access-Control-Allow-Credentials") == "true") != (origin == "https://app.example") {
 			t.Errorf("from %s: %d %s %v", origin, a.status, a.body, a.header)
 		}
+	}
+}
+
+// What the store says of a failure is for the log. Here nobody has credentials for it.
+func TestStorageFails(t *testing.T) {
+	store, err := s3.New(t.Context(), s3.Config{Bucket: "b", Region: "us-east-1", Endpoint: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := serve(t, store, nil)
+	sign := signers(w, mine)
+	ctxfy := sign["ctxfy"](t, "a.txt", "text/plain", 1)
+	for _, tt := range []struct {
+		name   string
+		got    answer
+		status int
+		body   object
+	}{
+		{"ctxfy", ctxfy, 500, object{
+			"error": "Internal Server Error", "message": "An unexpected error occurred on the server", "code": 500.0,
+			"requestId": ctxfy.header.Get("X-Request-Id"),
+		}},
+		{"gitfolio", sign["gitfolio"](t, "a.jpg", "", 0), 500, object{"status": "error", "message": "Error Generating Url"}},
+		{"gipity", sign["gipity"](t, "a.txt", "text/plain", 1), 500, object{"error": object{"code": "S3_ERROR", "message": "The storage failed"}}},
+		{"presigned-post", sign["presigned-post"](t, "a.txt", "text/plain", 1), 500, object{"detail": "The storage failed"}},
+		{
+			"workspace", do(t, "GET", w.url+"/s3/start-upload?workspaceId=123&fileType=a/b", bearer(mine), nil), 500,
+			object{"code": "S3_ERROR", "error": "The storage failed"},
+		},
+		{"readiness", do(t, "GET", w.url+"/readyz", nil, nil), 503, object{"status": "storage unavailable"}},
+	} {
+		if diff := cmp.Diff(tt.body, want(t, tt.got, tt.status)); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+	if !strings.Contains(w.log.String(), "no AWS credentials") {
+		t.Errorf("the log does not say why:\n%s", w.log)
 	}
 }

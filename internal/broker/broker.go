@@ -32,6 +32,8 @@ import (
 // upload, Exists where a condition is not met, Integrity where parts are not those that
 // the store holds, Usage where the store refuses for good.
 type Bucket interface {
+	// CheckPath says why there can be no object at path.
+	CheckPath(path string) error
 	// SignPut returns a PUT of exactly spec.File.Size bytes, or of any number if that is -1.
 	SignPut(ctx context.Context, spec object.Spec) (*ticket.Request, time.Time, error)
 	// SignForm returns a POST form of at most spec.MaxSize bytes.

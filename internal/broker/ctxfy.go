@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -111,13 +110,13 @@ func (b *Broker) ctxfySign(w http.ResponseWriter, r *http.Request, who *Token) e
 		return &problem{status: http.StatusBadRequest, message: "invalid", err: wrong}
 	}
 	key := path.Join("ctxfy", who.User, strings.ToLower(rand.Text()), in.Filename)
+	if err := b.bucket.CheckPath(key); err != nil {
+		return &problem{status: http.StatusBadRequest, message: "filename cannot be stored", field: "filename", err: err}
+	}
 	request, _, err := b.bucket.SignPut(r.Context(), object.Spec{
 		Path: key, File: ticket.File{Name: in.Filename, Size: *in.Size, Type: in.ContentType}, Expires: ctxfyExpires,
 	})
-	switch {
-	case fault.KindOf(err) == fault.Usage:
-		return &problem{status: http.StatusBadRequest, message: "cannot be stored under this name or type", field: "filename", err: err}
-	case err != nil:
+	if err != nil {
 		return storage(err)
 	}
 	return b.ok(w, struct {

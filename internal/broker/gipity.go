@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -197,10 +196,7 @@ func (b *Broker) gipityInit(w http.ResponseWriter, r *http.Request, who *Token, 
 	} else {
 		err = b.gipityPut(r.Context(), &in, app, &answer)
 	}
-	switch {
-	case fault.KindOf(err) == fault.Usage:
-		return &problem{status: http.StatusBadRequest, message: "content_type cannot be stored", err: err}
-	case err != nil:
+	if err != nil {
 		return storage(err)
 	}
 	pending, err := json.Marshal(in)

@@ -146,13 +146,10 @@ func (b *Broker) gipityKeep(ctx context.Context, in *gipityInit, app string) (*g
 		Path: in.file(app), File: ticket.File{Type: in.ContentType},
 		Attributes: object.Attributes{ContentDisposition: b.disposition(kind, in.Filename)},
 	})
-	switch fault.KindOf(err) {
-	case fault.Exists, fault.NotFound:
-		if err != nil {
-			return nil, &problem{status: http.StatusConflict, code: "CHANGED", message: "The upload changed meanwhile: complete it again", err: err}
-		}
-	}
-	if err != nil {
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Exists, kind == fault.NotFound:
+		return nil, &problem{status: http.StatusConflict, code: "CHANGED", message: "The upload changed meanwhile: complete it again", err: err}
+	case err != nil:
 		return nil, storage(err)
 	}
 	record, err := json.Marshal(f)

@@ -75,13 +75,13 @@ func (b *Broker) gitfolioSign(w http.ResponseWriter, r *http.Request, who *Token
 		return bad("Files of type %s are not allowed here", kind)
 	}
 	key := path.Join("users", who.User, in.Type, in.Filename)
+	if err := b.bucket.CheckPath(key); err != nil {
+		return &problem{status: http.StatusBadRequest, message: "Filename cannot be stored", err: err}
+	}
 	request, _, err := b.bucket.SignPut(r.Context(), object.Spec{
 		Path: key, File: ticket.File{Name: in.Filename, Size: -1, Type: kind}, Expires: gitfolioExpires,
 	})
-	switch {
-	case fault.KindOf(err) == fault.Usage:
-		return &problem{status: http.StatusBadRequest, message: "Filename cannot be stored", err: err}
-	case err != nil:
+	if err != nil {
 		return &problem{status: http.StatusInternalServerError, message: "Error Generating Url", err: err}
 	}
 	return b.ok(w, gitfolioAnswer{Status: "success", Message: "PreSigned URL Generated", Data: struct {

@@ -3,6 +3,8 @@ package broker_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -420,5 +423,56 @@ func TestConfig(t *testing.T) {
 		if _, err := broker.New(cfg); err == nil {
 			t.Errorf("%s: served", name)
 		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	lender := httptest.NewTLSServer(nil)
+	defer lender.Close()
+	lent := lender.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(lent.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: lent.Certificate[0]}, keyFile: {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := broker.New(broker.Config{Bucket: newStore(t), Tokens: tokens()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- broker.Serve(ctx, ln, b, certFile, keyFile) }()
+	address := "https://" + ln.Addr().String()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", address+"/v1/upload/s3", strings.NewReader(`{"filename":"a","contentType":"a/b","size":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+mine)
+	client := lender.Client()
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != 200 || !strings.Contains(string(said), `"publicUrl":"`+address+`/public/`) {
+		t.Errorf("%s %s %v", resp.Status, said, err)
+	}
+	client.CloseIdleConnections()
+	end()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -73,6 +73,10 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 		}
 	}
 	key := path.Join(segments...)
+	if b.bucket.CheckPath(key) != nil {
+		b.missing(w)
+		return
+	}
 	stored, err := b.bucket.Stat(r.Context(), key, "")
 	if err == nil && r.Method == http.MethodHead { // what is signed is a GET
 		h := w.Header()
@@ -95,7 +99,7 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 		}
 	}
 	observed(r).err = err
-	if kind := fault.KindOf(err); kind == fault.NotFound || kind == fault.Usage {
+	if fault.KindOf(err) == fault.NotFound {
 		b.missing(w)
 		return
 	}

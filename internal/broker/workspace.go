@@ -192,8 +192,7 @@ func (b *Broker) workspaceSign(w http.ResponseWriter, r *http.Request, who *Toke
 
 // noUpload is for an upload that the store does not know, for whatever reason.
 func noUpload(err error) error {
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.Usage:
+	if fault.KindOf(err) == fault.NotFound {
 		return &problem{status: http.StatusNotFound, code: invalidUpload, message: "There is no such upload", err: err}
 	}
 	return storage(err)
@@ -316,13 +315,10 @@ func (b *Broker) workspaceDownload(w http.ResponseWriter, r *http.Request, who *
 		}
 	}
 	resp, err := b.bucket.Fetch(r.Context(), in[0], ask)
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.Usage:
-		if err != nil {
-			return &problem{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is no such file", err: err}
-		}
-	}
-	if err != nil {
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return &problem{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is no such file", err: err}
+	case err != nil:
 		return storage(err)
 	}
 	defer resp.Body.Close()

@@ -27,6 +27,12 @@ func (s *Store) Location(path string) string { return s.location(s.cfg.Prefix + 
 // BucketKey returns the bucket, and the whole key of the object at path in it.
 func (s *Store) BucketKey(path string) (bucket, key string) { return s.cfg.Bucket, s.cfg.Prefix + path }
 
+// CheckPath says why there can be no object at path. It makes no request.
+func (s *Store) CheckPath(path string) error {
+	_, err := s.key(path)
+	return err
+}
+
 // SignPut returns a PUT of exactly spec.File.Size bytes, or of any number if that
 // is -1, and when it ends. The size, the type and the attributes are signed
 // headers: the store refuses a request that has others.
