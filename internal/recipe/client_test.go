@@ -83,10 +83,10 @@ func TestUnconfirmed(t *testing.T) {
 		t.Errorf("finish was tried %d times, want 2", n)
 	}
 	broken.Store(false)
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		t.Errorf("%s was sent again", path)
 		return http.StatusInternalServerError
-	}
+	})
 	journal := strings.TrimPrefix(fault.HintOf(err), "hoist complete ")
 	f, err := os.Open(journal)
 	if err != nil {
@@ -116,12 +116,12 @@ func TestStartOver(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	gipityAPI(s, func(int64) int { return http.StatusOK })
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if path == "/store/1/2" {
 			return http.StatusForbidden
 		}
 		return 0
-	}
+	})
 	s.Config.Handler = expired(s.Config.Handler)
 	got, err := send(t, builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), t.TempDir(), "a.bin", []byte("0123456789"))
 	if err != nil {
@@ -132,12 +132,12 @@ func TestStartOver(t *testing.T) {
 	}
 
 	// It ends at last: with 7, and with nothing left to go on with.
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if strings.HasSuffix(path, "/2") {
 			return http.StatusForbidden
 		}
 		return 0
-	}
+	})
 	_, err = send(t, builtin(t, "gipity", s.URL, map[string]any{"app": "A"}), t.TempDir(), "a.bin", []byte("0123456789"))
 	if fault.KindOf(err) != fault.Temporary {
 		t.Errorf("it ended with kind %d: %v", fault.KindOf(err), err)
@@ -170,12 +170,12 @@ func TestRenew(t *testing.T) {
 		n := starts.Add(1)
 		fmt.Fprintf(w, `{"uploadUrl": "%s/store/%d", "publicUrl": "https://cdn.example/%d", "fileKey": "k%d"}`, s.URL, n, n, n)
 	})
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if path == "/store/1" {
 			return http.StatusForbidden
 		}
 		return 0
-	}
+	})
 	s.Config.Handler = expired(s.Config.Handler)
 	got, err := send(t, builtin(t, "ctxfy", s.URL, nil), t.TempDir(), "a.bin", []byte("content"))
 	if err != nil {
@@ -313,23 +313,23 @@ func TestResumeWithoutList(t *testing.T) {
 	s.api.HandleFunc("POST /s3/complete-upload", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"success": true, "location": "s3://b/w/digital_assets/a", "key": "w/digital_assets/a"}`)
 	})
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if path == "/store/2" {
 			return http.StatusServiceUnavailable
 		}
 		return 0
-	}
+	})
 	folder, content := t.TempDir(), make([]byte, 17<<20)
 	options := map[string]any{"workspace": "w"}
 	if _, err := send(t, builtin(t, "workspace", s.URL, options), folder, "a.bin", content); fault.KindOf(err) != fault.Incomplete {
 		t.Fatalf("the interrupted upload ended with %v", err)
 	}
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if path == "/store/1" {
 			t.Error("part 1 was sent again")
 		}
 		return 0
-	}
+	})
 	got, err := send(t, builtin(t, "workspace", s.URL, options), folder, "a.bin", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -141,18 +141,18 @@ func TestBatch(t *testing.T) {
 	batchAPI(s)
 	content := []byte("0123456789abcdefghijklmnopqrstuvwxyzAB") // 8 parts
 	folder := t.TempDir()
-	s.refuse = func(path string) int {
+	s.refuses(func(path string) int {
 		if path == "/store/6" {
 			return http.StatusInternalServerError
 		}
 		return 0
-	}
+	})
 	_, err := send(t, example(t, "batch", s), folder, "a.bin", content)
 	if fault.KindOf(err) != fault.Incomplete {
 		t.Fatalf("the interrupted upload ended with %v", err)
 	}
 	before := len(s.asked())
-	s.refuse = nil
+	s.refuses(nil)
 	got, err := send(t, example(t, "batch", s), folder, "a.bin", content)
 	if err != nil {
 		t.Fatal(err)

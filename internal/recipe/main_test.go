@@ -71,8 +71,11 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if s.refuse != nil {
-		if status := s.refuse(r.URL.Path); status != 0 {
+	s.mu.Lock()
+	refuse := s.refuse
+	s.mu.Unlock()
+	if refuse != nil {
+		if status := refuse(r.URL.Path); status != 0 {
 			w.WriteHeader(status)
 			return
 		}
@@ -86,6 +89,13 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	sum := md5.Sum(body)
 	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+}
+
+// refuses has the store answer with the status that f gives; 0 is to store.
+func (s *server) refuses(f func(path string) int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = f
 }
 
 func (s *server) asked() []string {
