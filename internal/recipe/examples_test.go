@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
 // The recipes of docs/examples, each against a server that does what the
@@ -205,5 +207,31 @@ func TestBatchObjects(t *testing.T) {
 	}
 	if _, err := c.Stat(t.Context(), "f1", ""); fault.KindOf(err) != fault.Usage {
 		t.Errorf("a verb that the API lacks: %v", err)
+	}
+}
+
+// TestSignAll has all parts signed at once, several batches at a time.
+func TestSignAll(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	batchAPI(s)
+	c := example(t, "batch", s)
+	made, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a.bin", Size: 38}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SignAll(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range made.Parts {
+		if want := fmt.Sprintf("%s/store/%d?sig=secret", s.URL, p.Number); p.Request == nil || p.Request.URL != want {
+			t.Errorf("part %d is sent by %+v", p.Number, p.Request)
+		}
+	}
+	if made.Expires == nil {
+		t.Error("the ticket says no end of its requests")
+	}
+	if n := count(s.asked(), "POST /uploads/u1/urls"); n > 5 {
+		t.Errorf("%d requests signed 8 parts in batches of 3", n)
 	}
 }
