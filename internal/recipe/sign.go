@@ -76,29 +76,33 @@ func (c *Client) renew(ctx context.Context, t *ticket.Ticket, part ticket.Part) 
 func (c *Client) SignAll(ctx context.Context, t *ticket.Ticket) error {
 	signing, ctx := errgroup.WithContext(ctx)
 	signing.SetLimit(signConcurrency)
-	var mu sync.Mutex
-	for i := range t.Parts {
-		if t.Parts[i].Request != nil {
+	got := make([]signedPart, len(t.Parts))
+	for i, part := range t.Parts {
+		if part.Request != nil {
 			continue
 		}
 		if c.recipe.Sign == nil {
 			return fault.New(fault.Failed, "%s: %s signs no parts", t.Location, c.recipe.Name)
 		}
-		signing.Go(func() error {
-			p, err := c.sign(ctx, t, t.Parts[i])
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			t.Parts[i].Request = p.request
-			if p.ends != nil && (t.Expires == nil || p.ends.Before(*t.Expires)) {
-				t.Expires = p.ends
-			}
-			return nil
+		signing.Go(func() (err error) {
+			got[i], err = c.sign(ctx, t, part)
+			return err
 		})
 	}
-	return signing.Wait()
+	if err := signing.Wait(); err != nil {
+		return err
+	}
+	// Only now: a batch looks at the parts that follow.
+	for i, p := range got {
+		if p.request == nil {
+			continue
+		}
+		t.Parts[i].Request = p.request
+		if p.ends != nil && (t.Expires == nil || p.ends.Before(*t.Expires)) {
+			t.Expires = p.ends
+		}
+	}
+	return nil
 }
 
 // sign returns a request for part that nobody has had yet.
