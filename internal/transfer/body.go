@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -93,6 +94,15 @@ type fileBody struct {
 
 // Plain returns the file from where it stands, uncounted.
 func (b *fileBody) Plain() io.Reader { return plainFile{b.file} }
+
+// memoryBody is a body that can be sent from where it lies: see wire.Section.
+type memoryBody struct {
+	*body
+	unsent *bytes.Buffer
+}
+
+// Plain returns the bytes from where reading has stopped, uncounted.
+func (b *memoryBody) Plain() io.Reader { return b.unsent }
 
 // plainFile has the two methods that net wants of a sendfile(2) source and
 // lacks WriteTo, by which io.Copy would take another way.

@@ -122,8 +122,7 @@ func (e *Engine) receiveRange(ctx context.Context, in *incoming, p *partial, i i
 		var sum uint64
 		n, err := e.fetch(ctx, in, s, func(b []byte, at int64) error {
 			sum = crc64nvme.Update(sum, b)
-			_, err := p.file.WriteAt(b, at)
-			return err
+			return p.write(b, at)
 		})
 		if err != nil {
 			e.options.Moved.Add(-n)

@@ -16,8 +16,9 @@ import (
 	"github.com/hoist-cli/hoist/internal/wire"
 )
 
-// bufferSize is how many bytes are read from a connection at a time.
-const bufferSize = 256 << 10
+// bufferSize is how many bytes are read from a connection at a time. Large
+// writes cost a file system much less than many small ones.
+const bufferSize = 1 << 20
 
 // errChanged is an object of which other bytes are there now than those that
 // a download began with.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/minio/crc64nvme"
@@ -33,6 +34,7 @@ type partial struct {
 	replace fs.FileMode // the permissions of the file that is replaced, or 0
 	size    int64
 
+	writing sync.Mutex
 	sums    []uint64 // the CRC64NVME of each range that is there
 	noted   *notes   // nil if nobody could go on
 	resumed atomic.Int64
@@ -145,6 +147,15 @@ func (p *partial) create() error {
 func (p *partial) ours() bool {
 	named, err := p.dir.Lstat(p.name)
 	return err == nil && named.Mode().IsRegular() && os.SameFile(named, p.info)
+}
+
+// write puts b at its place. Only one range writes at a time, since the kernel
+// has it so too, and those that wait there keep a core busy.
+func (p *partial) write(b []byte, at int64) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	_, err := p.file.WriteAt(b, at)
+	return err
 }
 
 func (p *partial) span(i int) span {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -158,12 +159,27 @@ func digest(ctx context.Context, section Section, algorithm string) (sums, error
 }
 
 func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Checksum, error) {
+	h, err := checksum.New(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := section.(memory); ok {
+		h.Write(m)
+		return checksum.Sum(algorithm, h), nil
+	}
 	r, err := section.Reader()
 	if err != nil {
 		return nil, err
 	}
-	sum, _, err := checksum.Of(readUntil(ctx, r), algorithm)
-	return sum, err
+	// What io.Copy would take costs a tenth more of a large part, and most of the time of a small one.
+	size := int64(256 << 10)
+	if sized, ok := r.(interface{ Size() int64 }); ok {
+		size = min(size, sized.Size()+1) // and one, or the end takes another read
+	}
+	if _, err := io.CopyBuffer(h, readUntil(ctx, r), make([]byte, size)); err != nil {
+		return nil, err
+	}
+	return checksum.Sum(algorithm, h), nil
 }
 
 // promised refuses to send a section that is not the one whose checksum was

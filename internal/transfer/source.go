@@ -142,7 +142,12 @@ type memory []byte
 func (m memory) Reader() (io.Reader, error) { return bytes.NewReader(m), nil }
 
 func (m memory) body(ctx context.Context, c *counter, l *rate.Limiter) (requestBody, error) {
-	return newBody(ctx, bytes.NewReader(m), int64(len(m)), c, l, io.ErrUnexpectedEOF), nil
+	unsent := bytes.NewBuffer(m)
+	b := newBody(ctx, unsent, int64(len(m)), c, l, io.ErrUnexpectedEOF)
+	if l != nil {
+		return b, nil
+	}
+	return &memoryBody{body: b, unsent: unsent}, nil
 }
 
 func (m memory) Close() error { return nil }

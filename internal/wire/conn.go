@@ -1,24 +1,26 @@
 package wire
 
 import (
+	"bytes"
 	"io"
 	"net"
 )
 
-// Section is a request body whose bytes may go from its file to the socket
-// inside the kernel (sendfile), which on plain http is what makes them cheap.
+// Section is a request body whose bytes need not be copied by the program: on
+// plain http those of a file go to the socket inside the kernel (sendfile),
+// and those in memory from where they lie.
 //
 // It reads one part of a file by a descriptor of its own, since the kernel
 // moves that descriptor's offset. Read ends at the part's end and goes on
 // where reads of Plain have stopped: net/http looks for more by Read once it
 // has sent the whole length.
 //
-// Bytes that the kernel moved are reported to Count; all others, as those
+// Bytes that went past Read are reported to Count; all others, as those
 // under TLS, went through Read, which counts them itself.
 type Section interface {
 	io.Reader
-	// Plain returns the reader of the same bytes that counts nothing. It has
-	// to be an *os.File or have its SyscallConn.
+	// Plain returns the reader of the same bytes that counts nothing: an
+	// *os.File, what has its SyscallConn, or a *bytes.Buffer.
 	Plain() io.Reader
 	// Count takes the number of bytes handed to the kernel: 3–4 MiB ahead of
 	// what the other side has acknowledged.
@@ -46,7 +48,7 @@ func (c conn) ReadFrom(r io.Reader) (int64, error) {
 	var sent int64
 	for limited.N > 0 {
 		step := min(limited.N, sendStep)
-		n, err := c.TCPConn.ReadFrom(&io.LimitedReader{R: section.Plain(), N: step})
+		n, err := c.sendSome(section.Plain(), step)
 		limited.N -= n
 		sent += n
 		section.Count(n)
@@ -58,4 +60,13 @@ func (c conn) ReadFrom(r io.Reader) (int64, error) {
 		}
 	}
 	return sent, nil
+}
+
+// sendSome sends up to n bytes from where plain stands.
+func (c conn) sendSome(plain io.Reader, n int64) (int64, error) {
+	if memory, ok := plain.(*bytes.Buffer); ok {
+		sent, err := c.Write(memory.Next(int(n)))
+		return int64(sent), err
+	}
+	return c.TCPConn.ReadFrom(&io.LimitedReader{R: plain, N: n})
 }

@@ -48,6 +48,7 @@ func New(opts Options) (*http.Client, error) {
 	free := newTransport(roots)
 	free.Proxy = proxy
 	free.DialContext = dial(nil)
+	gathering(free)
 	private := newTransport(roots)
 	private.DialContext = dial(onlyPrivate)
 
