@@ -99,6 +99,7 @@ type Broker struct {
 	bucket  Bucket
 	handler http.Handler
 	inits   map[*Token]*window // gipity's rate, by token
+	parts   partPlan           // gipity's
 	waits   waits
 	ending  atomic.Bool // no longer ready
 }
@@ -119,7 +120,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	b := &Broker{cfg: cfg, bucket: cfg.Bucket, waits: defaultWaits(), inits: map[*Token]*window{}}
+	b := &Broker{cfg: cfg, bucket: cfg.Bucket, waits: defaultWaits(), parts: partPlan{gipityMultipart, gipityPartSize}, inits: map[*Token]*window{}}
 	for i := range cfg.Tokens {
 		t := &cfg.Tokens[i]
 		if err := t.check(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/s3"
 )
 
@@ -238,6 +240,52 @@ func testGipityMultipart(t *testing.T, store *s3.Store) {
 	})
 	if a.status != 400 || text(t, a.json(t), "error", "code") != "INVALID_PART" {
 		t.Errorf("complete with two parts: %d %s", a.status, a.body)
+	}
+}
+
+// The whole way of a large file, with smaller ones.
+func TestGipityParts(t *testing.T) { eachStore(t, testGipityParts) }
+
+func testGipityParts(t *testing.T, store *s3.Store) {
+	const size, partSize = 11 << 20, 5 << 20
+	b, err := broker.New(broker.Config{Bucket: store, Tokens: tokens()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker.Shrink(b, 6<<20, partSize)
+	srv := httptest.NewServer(b)
+	defer srv.Close()
+	api := srv.URL + "/api/APP/uploads"
+	content := bytes.Repeat([]byte("0123456789a"), size/11)
+	init := want(t, do(t, "POST", api+"/init", app(mine), object{"filename": "film.mp4", "content_type": "video/mp4", "size": size}), 200)
+	guid := text(t, init, "data", "upload_guid")
+	parts, _ := at(t, init, "data", "parts").([]any)
+	sent := make([]object, len(parts))
+	for i, part := range parts {
+		section := content[i*partSize : min(size, (i+1)*partSize)]
+		a := do(t, "PUT", text(t, part, "url"), nil, section)
+		if a.status != 200 {
+			t.Fatalf("part %d: %d %s", i+1, a.status, a.body)
+		}
+		sent[len(parts)-1-i] = object{"part_number": i + 1, "etag": a.header.Get("ETag")} // in any order
+	}
+	for name, wrong := range map[string][]object{
+		"none": nil, "not all": sent[1:], "twice": append(sent[1:], sent[1]),
+		"forged": {{"part_number": 1, "etag": `"abc123"`}, sent[1], sent[0]},
+	} {
+		a := do(t, "POST", api+"/complete", app(mine), object{"upload_guid": guid, "parts": wrong})
+		if a.status != 400 || text(t, a.json(t), "error", "code") != "INVALID_PART" {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	for range 2 {
+		done := want(t, do(t, "POST", api+"/complete", app(mine), object{"upload_guid": guid, "parts": sent}), 200)
+		if a := do(t, "GET", text(t, done, "data", "url"), nil, nil); a.status != 200 || !bytes.Equal(a.body, content) || a.header.Get("Content-Type") != "video/mp4" {
+			t.Errorf("the film: %d, %d bytes, %v", a.status, len(a.body), a.header)
+		}
+	}
+	for o, err := range store.List(t.Context(), "app-uploads/", true) {
+		t.Errorf("left in staging: %v %v", o.Path, err)
 	}
 }
 

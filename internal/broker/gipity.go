@@ -30,6 +30,12 @@ const (
 	gipityFolder    = "/uploads"
 )
 
+// partPlan says which files are sent in parts.
+type partPlan struct {
+	from int64 // bytes that a file has at least
+	size int64 // bytes of all parts but the last
+}
+
 // The keys of an app's files, each followed by {app}/{guid}. An upload arrives in
 // staging; what is in files has a record in records, which is written last.
 const (
@@ -191,7 +197,7 @@ func (b *Broker) gipityInit(w http.ResponseWriter, r *http.Request, who *Token, 
 	}
 	answer := gipityStarted{GUID: in.GUID, ExpiresIn: int(gipityExpires / time.Second)}
 	var err error
-	if in.Size >= gipityMultipart {
+	if in.Size >= b.parts.from {
 		err = b.gipityParts(r.Context(), &in, app, &answer)
 	} else {
 		err = b.gipityPut(r.Context(), &in, app, &answer)
@@ -274,9 +280,9 @@ func (b *Broker) gipityParts(ctx context.Context, in *gipityInit, app string, an
 	if err != nil {
 		return err
 	}
-	answer.Method, answer.UploadID, answer.PartSize = "multipart", in.UploadID, gipityPartSize
-	for left, number := in.Size, 1; left > 0; left, number = left-gipityPartSize, number+1 {
-		request, err := b.bucket.SignPart(ctx, in.staging(app), in.UploadID, number, min(left, gipityPartSize), gipityExpires)
+	answer.Method, answer.UploadID, answer.PartSize = "multipart", in.UploadID, b.parts.size
+	for left, number := in.Size, 1; left > 0; left, number = left-b.parts.size, number+1 {
+		request, err := b.bucket.SignPart(ctx, in.staging(app), in.UploadID, number, min(left, b.parts.size), gipityExpires)
 		if err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func (b *Broker) gipityFinish(r *http.Request, app, guid string, parts []ticket.
 		return nil, storage(fmt.Errorf("%s is of another upload", in.pending(app)))
 	}
 	if in.UploadID != "" {
-		want := int((in.Size + gipityPartSize - 1) / gipityPartSize)
+		want := int((in.Size + b.parts.size - 1) / b.parts.size)
 		if len(parts) != want {
 			return nil, &problem{status: http.StatusBadRequest, code: invalidPart, message: fmt.Sprintf("parts must be all %d parts of the upload", want)}
 		}
