@@ -26,7 +26,7 @@ const scripts = "../../testdata/script/*.txtar"
 func TestMain(m *testing.M) {
 	// The child that serves local: is the executable that wants it: the copy of
 	// this test binary that plays hoist, and for the embedded store this one.
-	localtest.Prepare()
+	localtest.ServeIfChild()
 	testscript.Main(m, map[string]func(){
 		"hoist": func() { os.Exit(cli.Main(context.Background(), os.Args, term.System(), "test")) },
 		"pty":   func() { os.Exit(onTerminal(os.Args[1:])) },

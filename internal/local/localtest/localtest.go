@@ -10,16 +10,10 @@ import (
 	"github.com/hoist-cli/hoist/internal/local"
 )
 
-// Prepare is called first in a TestMain: the test binary may have been started
-// to be the store, and then does not come back. It keeps the machine's own AWS
-// configuration out of the tests.
+// Prepare is called first in a TestMain. It is ServeIfChild, and keeps the
+// machine's own AWS configuration out of the tests.
 func Prepare() {
-	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
-		if err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	ServeIfChild()
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
 			_ = os.Unsetenv(name)
@@ -28,6 +22,16 @@ func Prepare() {
 	_ = os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	_ = os.Setenv("AWS_CONFIG_FILE", os.DevNull)
 	_ = os.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+}
+
+// ServeIfChild does not come back where the test binary was started to be the store.
+func ServeIfChild() {
+	if served, err := local.ServeIfChild(context.Background(), os.Args); served {
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 }
 
 // Open returns a store in a folder of its own, which ends with the test.
