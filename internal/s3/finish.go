@@ -45,6 +45,7 @@ func (s *Store) Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, e
 		}
 	}
 	s.started.Delete(st.Nonce)
+	s.decoded.Delete(string(t.State))
 	return obj, nil
 }
 

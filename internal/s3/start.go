@@ -93,6 +93,7 @@ func (s *Store) Start(ctx context.Context, spec object.Spec) (*ticket.Ticket, er
 		return nil, err
 	}
 	s.started.Store(st.Nonce, (*ticket.Checksum)(nil))
+	s.decoded.Store(string(t.State), st)
 	return t, nil
 }
 

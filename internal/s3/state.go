@@ -107,11 +107,9 @@ func hasDots(key string) bool {
 // Store did not, or could not have, put there: the ticket comes from outside, and
 // what is signed here carries the keys of this side.
 func (s *Store) state(t *ticket.Ticket) (state, error) {
-	var st state
-	d := json.NewDecoder(bytes.NewReader(t.State))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&st); err != nil {
-		return st, refuse("its state is not one of S3: %v", err)
+	st, err := s.decode(t.State)
+	if err != nil {
+		return st, err
 	}
 	switch {
 	case st.Endpoint != s.address:
@@ -149,6 +147,22 @@ func (s *Store) state(t *ticket.Ticket) (state, error) {
 	}
 	if err := s.validKey(st.Key); err != nil {
 		return st, err
+	}
+	return st, nil
+}
+
+// decode reads a state, unless it is of an upload that this process started.
+func (s *Store) decode(raw json.RawMessage) (state, error) {
+	if known, ok := s.decoded.Load(string(raw)); ok {
+		if st, ok := known.(state); ok {
+			return st, nil
+		}
+	}
+	var st state
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&st); err != nil {
+		return st, refuse("its state is not one of S3: %v", err)
 	}
 	return st, nil
 }

@@ -80,6 +80,8 @@ type Store struct {
 	// started holds the uploads that this process started, each with the
 	// checksum that its one PUT was signed with. See proven.
 	started sync.Map // nonce → *ticket.Checksum
+	// decoded are the states of these, which are asked for again and again.
+	decoded sync.Map // string(ticket.State) → state
 	// keeps is whether the store keeps CRC64NVME checksums, once it is known.
 	keeps atomic.Int32
 

@@ -22,6 +22,7 @@ func (s *Store) Abort(ctx context.Context, t *ticket.Ticket) error {
 		return err
 	}
 	s.started.Delete(st.Nonce)
+	s.decoded.Delete(string(t.State))
 	if t.Method != ticket.Multipart {
 		return nil
 	}

@@ -59,6 +59,10 @@ type Engine struct {
 	limiter *rate.Limiter
 	slots   chan struct{}
 	buffers sync.Pool // of *[bufferSize]byte
+	// room is for the parts of files that are read once.
+	room *room
+	// secure is set once a request went by TLS.
+	secure atomic.Bool
 	// inMemory is the largest part in bytes of a stream that is held in memory.
 	inMemory  int64
 	firstWait time.Duration
@@ -81,7 +85,10 @@ func New(client *http.Client, o Options) *Engine {
 	if o.OnRetry == nil {
 		o.OnRetry = func(Retry) {}
 	}
-	e := &Engine{client: client, options: o, slots: make(chan struct{}, o.Concurrency), inMemory: maxInMemory, firstWait: firstWait}
+	e := &Engine{
+		client: client, options: o, slots: make(chan struct{}, o.Concurrency),
+		room: newRoom(maxLoaded), inMemory: maxInMemory, firstWait: firstWait,
+	}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
 	if o.Limit > 0 {
 		e.limiter = rate.NewLimiter(o.Limit, burst)

@@ -44,7 +44,7 @@ func (e *Engine) receipt(ctx context.Context, part ticket.Part, answer http.Head
 	if e.options.NoVerify || !isMD5(r.ETag, answer) {
 		return r, nil
 	}
-	sum, err := sumOf(ctx, section, checksum.MD5)
+	sum, err := e.sumOf(ctx, section, checksum.MD5)
 	if err != nil {
 		return r, err
 	}

@@ -70,18 +70,30 @@ func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src 
 		return err
 	}
 	defer section.Close()
-	return e.sendPart(ctx, u, part, section)
+	file, ok := section.(*fileSection)
+	if !ok {
+		return e.sendPart(ctx, u, part, section)
+	}
+	held, ok, err := e.load(ctx, file)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return e.sendPart(ctx, u, part, section)
+	}
+	defer e.room.leave(held)
+	return e.sendPart(ctx, u, part, memory(held.buffer))
 }
 
 // sendPart sends one part until the store has it, and keeps the receipt.
 func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, section Section) error {
-	sums, err := digest(ctx, section, u.Algorithm)
+	sums, err := e.digest(ctx, section, u.Algorithm)
 	if err != nil {
 		return err
 	}
 	request := part.Request
 	if request != nil {
-		if err := promised(ctx, request, section); err != nil {
+		if err := e.promised(ctx, request, section); err != nil {
 			return fmt.Errorf("part %d: %w", part.Number, err)
 		}
 	}
@@ -142,14 +154,14 @@ func (s sums) of(algorithm string) *ticket.Checksum {
 
 // digest computes the section's CRC64NVME, which costs next to nothing and
 // goes into every receipt, and the checksum of the algorithm asked for.
-func digest(ctx context.Context, section Section, algorithm string) (sums, error) {
+func (e *Engine) digest(ctx context.Context, section Section, algorithm string) (sums, error) {
 	wanted := []string{checksum.CRC64NVME}
 	if algorithm != "" && algorithm != checksum.CRC64NVME {
 		wanted = append(wanted, algorithm)
 	}
 	out := make(sums, 0, len(wanted))
 	for _, name := range wanted {
-		sum, err := sumOf(ctx, section, name)
+		sum, err := e.sumOf(ctx, section, name)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +170,7 @@ func digest(ctx context.Context, section Section, algorithm string) (sums, error
 	return out, nil
 }
 
-func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Checksum, error) {
+func (e *Engine) sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Checksum, error) {
 	h, err := checksum.New(algorithm)
 	if err != nil {
 		return nil, err
@@ -171,12 +183,10 @@ func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Chec
 	if err != nil {
 		return nil, err
 	}
-	// What io.Copy would take costs a tenth more of a large part, and most of the time of a small one.
-	size := int64(256 << 10)
-	if sized, ok := r.(interface{ Size() int64 }); ok {
-		size = min(size, sized.Size()+1) // and one, or the end takes another read
-	}
-	if _, err := io.CopyBuffer(h, readUntil(ctx, r), make([]byte, size)); err != nil {
+	buffer, _ := e.buffers.Get().(*[bufferSize]byte) // which is all that the pool makes
+	defer e.buffers.Put(buffer)
+	// No more than stays in a core's cache, and is hashed from there.
+	if _, err := io.CopyBuffer(h, readUntil(ctx, r), buffer[:256<<10]); err != nil {
 		return nil, err
 	}
 	return checksum.Sum(algorithm, h), nil
@@ -184,13 +194,13 @@ func sumOf(ctx context.Context, section Section, algorithm string) (*ticket.Chec
 
 // promised refuses to send a section that is not the one whose checksum was
 // signed: the store would refuse it too, but only after all of it.
-func promised(ctx context.Context, request *ticket.Request, section Section) error {
+func (e *Engine) promised(ctx context.Context, request *ticket.Request, section Section) error {
 	for name, value := range request.Header {
 		for _, algorithm := range append(checksum.Algorithms(), checksum.MD5) {
 			if !equalHeader(name, checksum.Header(algorithm)) {
 				continue
 			}
-			sum, err := sumOf(ctx, section, algorithm)
+			sum, err := e.sumOf(ctx, section, algorithm)
 			if err != nil {
 				return err
 			}
