@@ -8,9 +8,9 @@ var ErrStartOver = errors.New("the upload has to start over")
 // StartOver marks err as the end of an upload of which nothing can be used any
 // more, though a new one may succeed: its requests ended and nobody can sign them
 // again, or the other side has forgotten it. Its text stays err's.
-func StartOver(err error) error { return startOver{err} }
+func StartOver(err error) error { return startOverError{err} }
 
-type startOver struct{ error }
+type startOverError struct{ error }
 
-func (s startOver) Unwrap() error        { return s.error }
-func (s startOver) Is(target error) bool { return target == ErrStartOver }
+func (s startOverError) Unwrap() error        { return s.error }
+func (s startOverError) Is(target error) bool { return target == ErrStartOver }

@@ -14,7 +14,7 @@ func TestBuiltin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps, err := Replay(t.Context(), r, filepath.Join("../../testdata/apis", name))
+			steps, err := Replay(t.Context(), r, filepath.Join("..", "..", "testdata", "apis", name))
 			if err != nil {
 				t.Error(err)
 			}

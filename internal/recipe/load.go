@@ -58,7 +58,7 @@ func Load(text []byte, filename string) (*Recipe, error) {
 var (
 	yamlLine     = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )`)
 	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
-	goType       = regexp.MustCompile("cannot unmarshal (\\S+) (.*?)into (\\S+)")
+	goType       = regexp.MustCompile(`cannot unmarshal (\S+) (.*?)into (\S+)`)
 )
 
 // lineOf takes the line out of an error: of this package, or of yaml, whose

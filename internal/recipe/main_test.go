@@ -107,7 +107,7 @@ func (s *server) asked() []string {
 // example returns the client of a recipe of docs/examples.
 func example(t *testing.T, name string, s *server) *recipe.Client {
 	t.Helper()
-	r, err := recipe.LoadFile(filepath.Join("../../docs/examples", name+".yaml"))
+	r, err := recipe.LoadFile(filepath.Join("..", "..", "docs", "examples", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ const maxPages = 100_000
 func (c *Client) pages(ctx context.Context, k call, yield func(pageAnswer) (more bool)) error {
 	page := map[string]any{"number": 1, "limit": k.verb.Page, "offset": 0, "next": nil}
 	k.vars["$page"] = page
+	offset := 0
 	var before string // how the page before began
 	for number := 1; number <= maxPages; number++ {
 		page["number"] = number
@@ -67,7 +68,8 @@ func (c *Client) pages(ctx context.Context, k call, yield func(pageAnswer) (more
 		case got.Next != nil, k.verb.Page == 0, count < k.verb.Page:
 			return nil
 		}
-		page["offset"] = page["offset"].(int) + count
+		offset += count
+		page["offset"] = offset
 	}
 	return c.failed(k.verb, "did not end after %d pages", maxPages)
 }

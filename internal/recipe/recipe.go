@@ -147,8 +147,15 @@ func (s *Size) UnmarshalYAML(node *yaml.Node) error {
 		name  string
 		bytes int64
 	}{
-		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-		{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"", 1},
+		{"KiB", 1 << 10},
+		{"MiB", 1 << 20},
+		{"GiB", 1 << 30},
+		{"TiB", 1 << 40},
+		{"KB", 1e3},
+		{"MB", 1e6},
+		{"GB", 1e9},
+		{"TB", 1e12},
+		{"", 1},
 	}
 	for _, u := range units {
 		digits, found := strings.CutSuffix(node.Value, u.name)
@@ -183,9 +190,18 @@ func (r *Recipe) verbs() []*Verb {
 		name string
 		verb *Verb
 	}{
-		{"start", r.Start}, {"sign", r.Sign}, {"finish", r.Finish}, {"abort", r.Abort}, {"list_parts", r.ListParts},
-		{"list", r.List}, {"stat", r.Stat}, {"get", r.Get}, {"variant", r.Variant}, {"remove", r.Remove},
-		{"cors", r.CORS}, {"set_cors", r.SetCORS},
+		{"start", r.Start},
+		{"sign", r.Sign},
+		{"finish", r.Finish},
+		{"abort", r.Abort},
+		{"list_parts", r.ListParts},
+		{"list", r.List},
+		{"stat", r.Stat},
+		{"get", r.Get},
+		{"variant", r.Variant},
+		{"remove", r.Remove},
+		{"cors", r.CORS},
+		{"set_cors", r.SetCORS},
 	}
 	var out []*Verb
 	for _, v := range all {

@@ -164,7 +164,7 @@ func (p *player) play(ctx context.Context, s step) error {
 	case s.Fails != "" && err == nil:
 		return fmt.Errorf("it succeeded, and should fail with %q", s.Fails)
 	case s.Fails != "" && !strings.Contains(err.Error(), s.Fails):
-		return fmt.Errorf("it failed with %q, and should with %q", err, s.Fails)
+		return fmt.Errorf("it failed, and should with %q: %w", s.Fails, err)
 	case s.Fails != "" && s.Exit != 0 && int(fault.KindOf(err))+1 != s.Exit:
 		return fmt.Errorf("it failed with exit code %d, and should with %d", int(fault.KindOf(err))+1, s.Exit)
 	case s.Fails == "" && err != nil:

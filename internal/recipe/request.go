@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -151,9 +152,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		return nil, err
 	}
 	vars := values{"$opt": opt}
-	for name, value := range k.vars {
-		vars[name] = value
-	}
+	maps.Copy(vars, k.vars)
 	bad := func(what string, err error) error {
 		return fault.New(fault.Usage, "%s: %s: %s: %w", c.recipe.Name, k.verb.name, what, err)
 	}

@@ -35,8 +35,8 @@ func TestSchema(t *testing.T) {
 			return
 		}
 		var want []string
-		for i := range reflect.TypeOf(v).NumField() {
-			if tag := reflect.TypeOf(v).Field(i).Tag.Get("yaml"); tag != "" && tag != "-" {
+		for field := range reflect.TypeOf(v).Fields() {
+			if tag := field.Tag.Get("yaml"); tag != "" && tag != "-" {
 				want = append(want, tag)
 			}
 		}

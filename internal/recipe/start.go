@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -186,8 +187,8 @@ func (c *Client) start(ctx context.Context, file ticket.File, name string, said 
 // answer was not there: a later request would be sent without it.
 func wanted(p *Program, raw json.RawMessage, what string) error {
 	var members map[string]json.RawMessage
-	if p == nil || json.Unmarshal(raw, &members) != nil {
-		return nil // not an object
+	if isObject := json.Unmarshal(raw, &members) == nil; p == nil || !isObject {
+		return nil
 	}
 	for name, value := range members {
 		if bytes.Equal(value, []byte("null")) {
@@ -313,9 +314,7 @@ func (c *Client) ask(ctx context.Context, k call, into any) (*answer, error) {
 		return nil, err
 	}
 	vars := values{"$opt": opt, "$status": a.status, "$headers": headersOf(a.header)}
-	for name, value := range k.vars {
-		vars[name] = value
-	}
+	maps.Copy(vars, k.vars)
 	if err := k.verb.Answer.into(ctx, a.value, vars, into); err != nil {
 		return nil, fault.WithHint(c.failed(k.verb, "returned what the recipe cannot use: %s", oneLine(err.Error(), c.hidden())),
 			"is %s the API that %s describes?", c.base, c.recipe.Name)

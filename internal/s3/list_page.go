@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ type listed struct {
 
 // decode is an option of a call of ListObjectsV2: its answer goes into p.
 func (p *page) decode(o *sdk.Options) {
-	o.APIOptions = append(o.APIOptions[:len(o.APIOptions):len(o.APIOptions)], func(stack *middleware.Stack) error {
+	o.APIOptions = append(slices.Clip(o.APIOptions), func(stack *middleware.Stack) error {
 		const theirs = "OperationDeserializer"
 		d := &pageDecoder{page: p}
 		replaced, err := stack.Deserialize.Swap(theirs, d)

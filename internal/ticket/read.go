@@ -25,7 +25,7 @@ func Read(r io.Reader) ([]*Ticket, error) {
 	for {
 		var raw json.RawMessage
 		err := values.Decode(&raw)
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) && len(tickets) > 0 {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && len(tickets) > 0 {
 			break
 		}
 		if err != nil {

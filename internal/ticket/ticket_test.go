@@ -101,11 +101,15 @@ func sample() *Ticket {
 	when := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	return &Ticket{
 		Version: Version, Profile: "media", Location: "media:film.mp4", Method: Multipart,
-		File: File{Name: "film.mp4", Size: MinPartSize + 1, Type: "video/mp4", Modified: &when,
-			Checksum: &Checksum{Algorithm: "crc64nvme", Value: "AAAAAAAAAAA="}},
+		File: File{
+			Name: "film.mp4", Size: MinPartSize + 1, Type: "video/mp4", Modified: &when,
+			Checksum: &Checksum{Algorithm: "crc64nvme", Value: "AAAAAAAAAAA="},
+		},
 		Parts: []Part{
-			{Number: 1, Size: MinPartSize, Request: &Request{Method: "PUT", URL: "https://b.s3.amazonaws.com/k?partNumber=1&X-Amz-Signature=ab",
-				Header: map[string]string{"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}}},
+			{Number: 1, Size: MinPartSize, Request: &Request{
+				Method: "PUT", URL: "https://b.s3.amazonaws.com/k?partNumber=1&X-Amz-Signature=ab",
+				Header: map[string]string{"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="},
+			}},
 			{Number: 2, Offset: MinPartSize, Size: 1},
 		},
 		State:    []byte(`{"upload_id":"u"}`),
