@@ -30,7 +30,7 @@ const (
 
 // Options are what a person may change about an engine.
 type Options struct {
-	Concurrency int        // requests at a time, over all files; 0 is DefaultConcurrency
+	Concurrency int        // requests at a time, over all files; 0 adapts, from DefaultConcurrency on
 	Retries     int        // further tries of one request
 	Limit       rate.Limit // bytes a second over all requests; 0 is no limit
 	NoVerify    bool       // do not compare ETags
@@ -57,7 +57,7 @@ type Engine struct {
 	client  *http.Client
 	options Options
 	limiter *rate.Limiter
-	slots   chan struct{}
+	slots   *slots
 	buffers sync.Pool // of *[bufferSize]byte
 	// room is for the parts of files that are read once.
 	room *room
@@ -70,9 +70,6 @@ type Engine struct {
 
 // New returns an engine that sends with client.
 func New(client *http.Client, o Options) *Engine {
-	if o.Concurrency <= 0 {
-		o.Concurrency = DefaultConcurrency
-	}
 	if o.Stall <= 0 {
 		o.Stall = defaultStall
 	}
@@ -86,7 +83,7 @@ func New(client *http.Client, o Options) *Engine {
 		o.OnRetry = func(Retry) {}
 	}
 	e := &Engine{
-		client: client, options: o, slots: make(chan struct{}, o.Concurrency),
+		client: client, options: o, slots: newSlots(o.Concurrency),
 		room: newRoom(maxLoaded), inMemory: maxInMemory, firstWait: firstWait,
 	}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
@@ -96,8 +93,9 @@ func New(client *http.Client, o Options) *Engine {
 	return e
 }
 
-// Concurrency returns how many requests the engine has under way at the most.
-func (e *Engine) Concurrency() int { return e.options.Concurrency }
+// Concurrency returns how many requests the engine has under way at the most
+// by now: if it adapts, the number changes.
+func (e *Engine) Concurrency() int { return e.slots.limit() }
 
 // Retries returns how often the engine tries a request again.
 func (e *Engine) Retries() int { return e.options.Retries }
@@ -106,14 +104,3 @@ func (e *Engine) Retries() int { return e.options.Retries }
 // nil if the upload has no algorithm. It is called by several goroutines, while
 // the ticket gets its receipts and, of a stream, its parts.
 type SignFunc func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error)
-
-func (e *Engine) acquire(ctx context.Context) error {
-	select {
-	case e.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (e *Engine) release() { <-e.slots }

@@ -95,12 +95,13 @@ func (e *Engine) Receive(ctx context.Context, d Download) (Received, error) {
 func (e *Engine) receiveRanges(ctx context.Context, in *incoming, p *partial) error {
 	ranges, running := errgroup.WithContext(ctx)
 	for i := range p.sums {
-		if e.acquire(running) != nil {
+		if e.slots.acquire(running) != nil {
 			break // one has failed, or ctx is done
 		}
 		ranges.Go(func() error {
-			defer e.release()
-			return e.receiveRange(running, in, p, i)
+			err := e.receiveRange(running, in, p, i)
+			e.slots.release(p.span(i).size, err)
+			return err
 		})
 	}
 	if err := ranges.Wait(); err != nil {
@@ -154,11 +155,12 @@ func (e *Engine) ReceiveTo(ctx context.Context, d Download, w io.Writer) (Receiv
 		}
 		w = io.MultiWriter(w, digest)
 	}
-	if err := e.acquire(ctx); err != nil {
+	if err := e.slots.acquire(ctx); err != nil {
 		return Received{}, err
 	}
-	defer e.release()
-	if err := e.stream(ctx, in, w); err != nil {
+	err = e.stream(ctx, in, w)
+	e.slots.release(d.Size, err)
+	if err != nil {
 		return Received{}, err
 	}
 	if want != nil {

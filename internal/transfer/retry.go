@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -27,8 +28,11 @@ func (e *Engine) retry(ctx context.Context, part int, try func() error) error {
 			return err
 		}
 		wait := waits.NextBackOff()
-		if r, ok := errors.AsType[*refusal](err); ok && r.after > 0 {
+		if r, ok := errors.AsType[*refusal](err); ok {
 			wait += r.after // no sooner than asked, and not all requests at once
+			if r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable {
+				e.slots.throttled()
+			}
 		}
 		if wait > maxWait {
 			hint := fmt.Sprintf("the server asks to wait %s: run the same command again then", wait.Round(time.Second))

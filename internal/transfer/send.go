@@ -35,10 +35,9 @@ type Upload struct {
 // Send sends every part of u that has no receipt yet.
 func (e *Engine) Send(ctx context.Context, u *Upload, src Source) error {
 	if len(u.Ticket.Parts) == 1 && len(u.Ticket.Receipts) == 0 {
-		if err := e.acquire(ctx); err != nil {
+		if err := e.slots.acquire(ctx); err != nil {
 			return err
 		}
-		defer e.release()
 		return e.sendFrom(ctx, u, u.Ticket.Parts[0], src)
 	}
 	have := make(map[int]bool, len(u.Ticket.Receipts))
@@ -50,13 +49,10 @@ func (e *Engine) Send(ctx context.Context, u *Upload, src Source) error {
 		if have[part.Number] {
 			continue
 		}
-		if err := e.acquire(sending); err != nil {
+		if err := e.slots.acquire(sending); err != nil {
 			break // for the reason that Wait returns, or ctx
 		}
-		parts.Go(func() error {
-			defer e.release()
-			return e.sendFrom(sending, u, part, src)
-		})
+		parts.Go(func() error { return e.sendFrom(sending, u, part, src) })
 	}
 	if err := parts.Wait(); err != nil {
 		return err
@@ -64,7 +60,9 @@ func (e *Engine) Send(ctx context.Context, u *Upload, src Source) error {
 	return context.Cause(ctx)
 }
 
-func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src Source) error {
+// sendFrom sends one part in the slot that the caller has acquired.
+func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src Source) (err error) {
+	defer func() { e.slots.release(part.Size, err) }()
 	section, err := src.Section(part.Offset, part.Size)
 	if err != nil {
 		return err

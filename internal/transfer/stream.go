@@ -56,7 +56,7 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 	s.Ticket.Parts = nil
 	room := newRoom(maxMemory)
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.SetLimit(min(e.options.Concurrency, streamConcurrency))
+	parts.SetLimit(min(e.slots.limit(), streamConcurrency))
 
 	pieces := make(chan piece)
 	go s.read(ctx, planned, room, e.inMemory, pieces)
@@ -77,11 +77,12 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 		parts.Go(func() error {
 			defer room.leave(p.held)
 			defer p.section.Close()
-			if err := e.acquire(ctx); err != nil {
+			if err := e.slots.acquire(ctx); err != nil {
 				return err
 			}
-			defer e.release()
-			return e.sendPart(ctx, s.Upload, p.part, p.section)
+			err := e.sendPart(ctx, s.Upload, p.part, p.section)
+			e.slots.release(p.part.Size, err)
+			return err
 		})
 		if p.last {
 			s.Ticket.File.Size = p.part.Offset + p.part.Size

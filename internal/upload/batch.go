@@ -52,17 +52,16 @@ func (u *Uploader) Batch(ctx context.Context, b Batch) (Outcome, error) {
 		files   = make(chan walk.File)
 		taken   = make(map[string]string)
 	)
-	for range u.Engine.Concurrency() {
-		workers.Go(func() {
-			for file := range files {
-				result, err := u.one(ctx, b, file)
-				mu.Lock()
-				o.count(result, err)
-				b.Report(file, result, err)
-				mu.Unlock()
-			}
-		})
+	work := func() {
+		for file := range files {
+			result, err := u.one(ctx, b, file)
+			mu.Lock()
+			o.count(result, err)
+			b.Report(file, result, err)
+			mu.Unlock()
+		}
 	}
+	began := 0
 	for file := range b.Files {
 		if b.Unique && file.Err == nil {
 			if first, twice := taken[b.Path(file)]; twice {
@@ -73,6 +72,11 @@ func (u *Uploader) Batch(ctx context.Context, b Batch) (Outcome, error) {
 		}
 		if file.Err == nil && u.Found != nil {
 			u.Found(file.Info.Size())
+		}
+		// There are as many workers as the engine has slots, which may become more.
+		if began < u.Engine.Concurrency() {
+			began++
+			workers.Go(work)
 		}
 		select {
 		case files <- file:
