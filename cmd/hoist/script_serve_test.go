@@ -10,17 +10,25 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// startServer runs "hoist serve" over local: until the script ends, and sets
-// $SERVER to its URL and $TOKEN to a token for all of it.
+// startServer runs "hoist serve" until the script ends, over a prefix of the
+// script's bucket or, where it has none, over local:. It sets $SERVER to its URL and
+// $TOKEN to a token for all of it.
 func startServer(ts *testscript.TestScript, args []string) {
 	program, err := exec.LookPath("hoist")
 	ts.Check(err)
-	cmd := exec.Command(program, append([]string{"serve", "--to", "local:", "--listen", "127.0.0.1:0", "--dev"}, args...)...)
+	to := "local:"
+	if bucket := ts.Getenv("BUCKET"); bucket != "" {
+		to = "s3://" + bucket + "/served"
+	}
+	cmd := exec.Command(program, append([]string{"serve", "--to", to, "--listen", "127.0.0.1:0", "--dev"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
 	for _, name := range []string{
 		"HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "PATH", "SYSTEMROOT", "TMPDIR",
+		"AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION",
 	} {
-		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
 	}
 	log, err := os.Create(filepath.Join(ts.Getenv("WORK"), "serve.log"))
 	ts.Check(err)

@@ -21,6 +21,7 @@ import (
 
 // scripts are the end-to-end tests. One that names $BUCKET is run once for
 // each store, with a new bucket; the others have no account and no store but local:.
+// One that runs serve is both: its server is over local:, and over each store's bucket.
 const scripts = "../../testdata/script/*.txtar"
 
 func TestMain(m *testing.M) {
@@ -58,7 +59,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// scriptFiles returns the scripts that need no bucket, and those that do.
+// scriptFiles returns the scripts that need no bucket, and those that have use for one.
 func scriptFiles(t *testing.T) (plain, withBucket []string) {
 	t.Helper()
 	files, err := filepath.Glob(scripts)
@@ -70,9 +71,11 @@ func scriptFiles(t *testing.T) (plain, withBucket []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), "$BUCKET") {
+		named, served := strings.Contains(string(text), "$BUCKET"), strings.Contains(string(text), "\nserve\n")
+		if named || served {
 			withBucket = append(withBucket, file)
-		} else {
+		}
+		if !named {
 			plain = append(plain, file)
 		}
 	}

@@ -351,21 +351,10 @@ func providers() map[string]func(*testing.T) subject {
 		"local": func(t *testing.T) subject {
 			return open(t, config.Profile{Name: "local", Kind: config.Local, Root: t.TempDir()}, config.Settings{}, nil)
 		},
-		"embedded": func(t *testing.T) subject {
-			store := localtest.Open(t)
-			return s3(t, store.Bucket, store.Endpoint, store.AccessKeyID, store.SecretAccessKey)
-		},
+		"embedded": embedded,
 	}
 	for _, name := range []string{"MINIO", "VERSITYGW"} {
-		all[strings.ToLower(name)] = func(t *testing.T) subject {
-			env := "HOIST_TEST_" + name
-			endpoint := os.Getenv(env + "_ENDPOINT")
-			if endpoint == "" {
-				t.Skipf("%s_ENDPOINT is not set: .ci/servers starts one", env)
-			}
-			key, secret := os.Getenv(env+"_ACCESS_KEY"), os.Getenv(env+"_SECRET_KEY")
-			return s3(t, newBucket(t, endpoint, key, secret), endpoint, key, secret)
-		}
+		all[strings.ToLower(name)] = func(t *testing.T) subject { return server(t, name) }
 	}
 	for _, a := range []struct {
 		name, secret string
@@ -378,13 +367,35 @@ func providers() map[string]func(*testing.T) subject {
 		{"workspace", "token", map[string]string{"workspace": "123"}, []string{"stat"}},
 		{"presigned-post", "key", map[string]string{"source": "public_image"}, []string{"stat", "get", "remove"}},
 	} {
-		all[a.name] = func(t *testing.T) subject {
-			s := api(t, a.name, a.secret, a.options)
-			s.lacks = a.lacks
-			return s
+		for over, store := range map[string]func(*testing.T) subject{
+			"": embedded, " over minio": func(t *testing.T) subject { return server(t, "MINIO") },
+		} {
+			all[a.name+over] = func(t *testing.T) subject {
+				s := api(t, store(t), a.name, a.secret, a.options)
+				s.lacks = a.lacks
+				return s
+			}
 		}
 	}
 	return all
+}
+
+func embedded(t *testing.T) subject {
+	t.Helper()
+	store := localtest.Open(t)
+	return s3(t, store.Bucket, store.Endpoint, store.AccessKeyID, store.SecretAccessKey)
+}
+
+// server is a new bucket of a store that .ci/servers starts: MINIO or VERSITYGW.
+func server(t *testing.T, name string) subject {
+	t.Helper()
+	env := "HOIST_TEST_" + name
+	endpoint := os.Getenv(env + "_ENDPOINT")
+	if endpoint == "" {
+		t.Skipf("%s_ENDPOINT is not set: .ci/servers starts one", env)
+	}
+	key, secret := os.Getenv(env+"_ACCESS_KEY"), os.Getenv(env+"_SECRET_KEY")
+	return s3(t, newBucket(t, endpoint, key, secret), endpoint, key, secret)
 }
 
 func s3(t *testing.T, bucket, endpoint, key, secret string) subject {
@@ -394,22 +405,20 @@ func s3(t *testing.T, bucket, endpoint, key, secret string) subject {
 	}, config.Settings{Bucket: bucket, EndpointURL: endpoint, Retries: 1}, nil)
 }
 
-// api is a built-in recipe against the broker over the embedded store.
-func api(t *testing.T, name, secret string, options map[string]string) subject {
+// api is a built-in recipe against the broker over a store.
+func api(t *testing.T, store subject, name, secret string, options map[string]string) subject {
 	t.Helper()
 	const token = "hoist_CONFORMANCE"
-	store := localtest.Open(t)
-	bucket := s3(t, store.Bucket, store.Endpoint, store.AccessKeyID, store.SecretAccessKey).Provider.(broker.Bucket)
-	served, err := broker.New(broker.Config{Bucket: bucket, Tokens: []broker.Token{{
+	served, err := broker.New(broker.Config{Bucket: store.Provider.(broker.Bucket), Tokens: []broker.Token{{
 		Name: "t", Hash: broker.HashToken(token), User: "u", Workspace: "123", App: "APP", Business: "b",
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(served)
-	t.Cleanup(server.Close)
+	listening := httptest.NewServer(served)
+	t.Cleanup(listening.Close)
 	s := open(t, config.Profile{Name: name, Kind: config.API, Recipe: name, Secrets: map[string]config.Secret{secret: token}},
-		config.Settings{BaseURL: server.URL, Retries: 1}, options)
+		config.Settings{BaseURL: listening.URL, Retries: 1}, options)
 	s.path = s.name // an API knows no folders
 	return s
 }
