@@ -360,6 +360,7 @@ func testWorkspace(t *testing.T, store *s3.Store) {
 		{"no type", "GET", "/start-upload?workspaceId=123", mine, nil, 400, "MISSING_PARAMETER"},
 		{"no part", "GET", "/get-upload-url?UploadId=x&assetId=y&workspaceId=123", mine, nil, 400, "MISSING_PARAMETER"},
 		{"part 0", "GET", "/get-upload-url?PartNumber=0&UploadId=x&assetId=y&workspaceId=123", mine, nil, 400, "INVALID_PARAMETER"},
+		{"the document's own example", "GET", "/get-upload-url?PartNumber=1&UploadId=xxx&assetId=yyy&workspaceId=123", mine, nil, 404, "INVALID_UPLOAD_ID"},
 		{"no such upload", "GET", "/get-upload-url?PartNumber=1&UploadId=xxx&assetId=" + noAsset + "&workspaceId=123", mine, nil, 404, "INVALID_UPLOAD_ID"},
 		{"no body", "POST", "/complete-upload", mine, object{}, 400, "MISSING_PARAMETER"},
 		{"no parts", "POST", "/complete-upload", mine, object{"uploadId": "x", "assetId": noAsset, "workspaceId": "123", "parts": []object{}}, 400, "MISSING_PARAMETER"},

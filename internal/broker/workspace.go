@@ -104,13 +104,14 @@ func inWorkspace(who *Token, workspace string) error {
 	return nil
 }
 
-// asset returns the key of an upload, of which only the workspace's own can be named.
+// asset returns the key of an upload, of which only the workspace's own can be named. The
+// document has one code for an upload that there is not, also where it is the asset that says so.
 func asset(who *Token, workspace, id string) (string, error) {
 	if err := inWorkspace(who, workspace); err != nil {
 		return "", err
 	}
 	if !uuid.MatchString(id) {
-		return "", &problem{status: http.StatusBadRequest, code: invalidParameter, message: "assetId is not one of start-upload"}
+		return "", &problem{status: http.StatusNotFound, code: invalidUpload, message: "assetId is not one of start-upload"}
 	}
 	return workspace + workspaceFolder + id, nil
 }
