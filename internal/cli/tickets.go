@@ -100,13 +100,24 @@ func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transf
 	if err != nil {
 		return err
 	}
+	chosen, err := parseParts(o.parts)
+	if err != nil {
+		return err
+	}
+	shares := make([]*ticket.Ticket, len(tickets))
 	signers := make([]provider.Provider, len(tickets))
-	for i, t := range tickets {
+	for i := range tickets {
+		if shares[i], err = chosen.of(tickets[i]); err != nil {
+			return err
+		}
+		t := shares[i]
 		a.warnExpired(t)
 		if signers[i], err = a.signerOf(ctx, t); err != nil {
 			return err
 		}
-		meter.Total.Add(t.File.Size)
+		for _, part := range t.Parts {
+			meter.Total.Add(part.Size)
+		}
 		meter.FilesTotal.Add(1)
 		for _, r := range t.Receipts {
 			meter.Bytes.Add(r.Size)
@@ -123,7 +134,7 @@ func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transf
 	errs := make([]error, len(tickets))
 	var sending errgroup.Group
 	sending.SetLimit(engine.Concurrency())
-	for i, t := range tickets {
+	for i, t := range shares {
 		sending.Go(func() error {
 			if errs[i] = upload.SendTicket(ctx, engine, signers[i], files[i], t); errs[i] != nil {
 				errs[i] = named(files[i].Path, errs[i])
@@ -134,7 +145,10 @@ func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transf
 	}
 	_ = sending.Wait() // the errors are in errs
 	stop()
-	for _, t := range tickets {
+	for i, t := range tickets {
+		for _, r := range shares[i].Receipts {
+			t.AddReceipt(r)
+		}
 		if err := ticket.Write(a.streams.Out, t); err != nil {
 			return err
 		}
@@ -193,6 +207,9 @@ func readURL(r io.Reader) (*ticket.Request, error) {
 func (a *app) uploadToURL(ctx context.Context, o *uploadOptions, files []*transfer.File, request *ticket.Request) error {
 	if len(files) != 1 {
 		return usage("one URL takes one file, and there are %d", len(files))
+	}
+	if o.parts != "" {
+		return usage("--parts is for tickets: a presigned URL takes the whole file")
 	}
 	spec, err := o.attributes.spec()
 	if err != nil {

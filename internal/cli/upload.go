@@ -28,6 +28,8 @@ type uploadOptions struct {
 	walk       walk.Options
 	filesFrom  string
 	ticket     string
+	shard      string
+	parts      string
 	noResume   bool
 
 	sources []string
@@ -71,6 +73,8 @@ where it stopped.
 	flags.StringArrayVar(&o.walk.Exclude, "exclude", nil, "leave out what matches `GLOB` (repeatable)")
 	flags.StringVar(&o.filesFrom, "files-from", "", "take the sources from `FILE` or - (one a line, or ended by NULs)")
 	flags.StringVar(&o.ticket, "ticket", "", "send with the tickets in `FILE` or -")
+	flags.StringVar(&o.shard, "shard", "", "take only share `I/N` of the files, or auto in an array of jobs")
+	flags.StringVar(&o.parts, "parts", "", "with --ticket: send only these parts (`A-B`)")
 	flags.BoolVar(&o.noResume, "no-resume", false, "keep no journal: a failed upload is given up")
 	return cmd
 }
@@ -129,6 +133,12 @@ func (o *uploadOptions) fromFiles(a *app) error {
 }
 
 func (a *app) upload(ctx context.Context, o *uploadOptions) error {
+	switch {
+	case o.parts != "" && o.ticket == "":
+		return fault.WithHint(usage("--parts is for --ticket"), "hoist presign FILE DEST makes a ticket; a folder is split by --shard")
+	case o.shard != "" && o.ticket != "":
+		return fault.WithHint(usage("--shard and --ticket do not go together"), "split one file by --parts A-B")
+	}
 	if o.ticket != "" {
 		return a.uploadWithTickets(ctx, o)
 	}
@@ -223,6 +233,10 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	if err := walk.Check(o.sources, o.walk); err != nil {
 		return fault.At(fault.Plan, err)
 	}
+	share, err := parseShard(o.shard, os.Getenv)
+	if err != nil {
+		return err
+	}
 	to, err := newDestination(o.dest, o.sources, o.filesFrom != "", &o.attributes)
 	if err != nil {
 		return err
@@ -231,7 +245,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 		return err
 	}
 	batch := upload.Batch{
-		Files: walk.Files(o.sources, o.walk), Path: to.path, Spec: spec,
+		Files: share.files(walk.Files(o.sources, o.walk)), Path: to.path, Spec: spec,
 		Unique: len(o.sources) > 1 || to.flat,
 	}
 	if a.settings.DryRun {
@@ -245,7 +259,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 		return err
 	}
 	if !to.one && !o.noResume {
-		list, err := a.runList(o, u.Provider.Address())
+		list, err := a.runList(o, u.Provider.Address(), share)
 		if err != nil {
 			return err
 		}
@@ -272,6 +286,10 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	stop()
 	if failed != nil {
 		return named(o.sources[0], failed)
+	}
+	if share.count > 1 && outcome.Stored+outcome.Skipped+outcome.Failed == 0 && ctx.Err() == nil {
+		a.printer.Info("no file is in share %s", share)
+		err = nil
 	}
 	if outcome.Skipped > 0 {
 		a.printer.Info("%d files were stored before and are not sent again", outcome.Skipped)
@@ -348,7 +366,7 @@ func (a *app) completeCommandLine(journal string) string {
 }
 
 // runList opens the list of what an earlier run of the same command has finished.
-func (a *app) runList(o *uploadOptions, address string) (*journal.Run, error) {
+func (a *app) runList(o *uploadOptions, address string, share shard) (*journal.Run, error) {
 	sources := make([]string, len(o.sources))
 	for i, source := range o.sources {
 		var err error
@@ -361,7 +379,7 @@ func (a *app) runList(o *uploadOptions, address string) (*journal.Run, error) {
 		return nil, err
 	}
 	list, err := journal.OpenRun(config.StateDir(), journal.RunIdentity{
-		Sources: sources, Location: o.dest.String(), Address: address, Options: options,
+		Sources: sources, Location: o.dest.String(), Address: address, Options: options + share.String(),
 	})
 	return list, fault.At(fault.Plan, err)
 }
