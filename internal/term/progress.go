@@ -126,11 +126,15 @@ func (s status) percent() int {
 }
 
 // counts is what a bar and a plain line have in common:
-// "7.2 MiB of 16 MiB, 3.1 MiB/s, 2.8s left, 2 of 10 files".
+// "7.2 MiB of 16 MiB, 3.1 MiB/s, 2.8s left, 2 of 10 files". The bytes may be
+// there long before the other side has made an object of them.
 func (s status) counts() string {
 	text := Size(s.bytes)
 	if s.total > 0 {
 		text += " of " + Size(s.total)
+	}
+	if s.total > 0 && s.bytes >= s.total && s.files < s.filesOf {
+		return text + ", finishing"
 	}
 	if s.rate > 0 {
 		text += ", " + Size(s.rate) + "/s"

@@ -32,8 +32,8 @@ func (s *session) newPace(t *ticket.Ticket) *pace {
 	}
 	left := p.ends.Sub(p.began)
 	if left > 0 {
-		s.inform("%s: its %d URLs end in %s: %.1f MB/s are needed to send it in time",
-			p.path, len(t.Parts), left.Round(time.Second), megabytes(p.total, left))
+		s.inform("%s: its %d URLs end in %s: %.1f MiB/s are needed to send it in time",
+			p.path, len(t.Parts), left.Round(time.Second), mebibytes(p.total, left))
 	}
 	return p
 }
@@ -50,11 +50,13 @@ func (p *pace) sent(bytes int64) {
 	}
 	needed := time.Duration(float64(took) / float64(p.done) * float64(p.total))
 	if p.began.Add(needed).After(p.ends) {
-		p.say("%s: at %.1f MB/s it is not sent before its URLs end at %s: it will have to start over",
-			p.path, megabytes(p.done, took), p.ends.Local().Format(time.TimeOnly))
+		p.say("%s: at %.1f MiB/s it is not sent before its URLs end at %s: it will have to start over",
+			p.path, mebibytes(p.done, took), p.ends.Local().Format(time.TimeOnly))
 		p.say = nil // once is enough
 	}
 }
 
-// megabytes is a rate in 10^6 bytes a second.
-func megabytes(bytes int64, took time.Duration) float64 { return float64(bytes) / 1e6 / took.Seconds() }
+// mebibytes is a rate in 2^20 bytes a second, as progress shows it.
+func mebibytes(bytes int64, took time.Duration) float64 {
+	return float64(bytes) / (1 << 20) / took.Seconds()
+}
