@@ -121,7 +121,15 @@ func (c *Client) able(v *Verb, what string) (*Verb, error) {
 
 // failed is what is said of an answer that is not what the recipe wants.
 func (c *Client) failed(v *Verb, format string, args ...any) error {
-	return fault.New(fault.Failed, "%s: %s %w", c.recipe.Name, v.name, fmt.Errorf(format, args...))
+	return c.pointTo(v.Answer, fault.New(fault.Failed, "%s: %s %w", c.recipe.Name, v.name, fmt.Errorf(format, args...)))
+}
+
+// pointTo adds where in a user's own recipe the program stands that made err.
+func (c *Client) pointTo(p *Program, err error) error {
+	if p == nil || c.recipe.Path == "" {
+		return err
+	}
+	return fault.WithHint(err, "see %s:%d", c.recipe.Path, p.line)
 }
 
 func (c *Client) location(path string) string { return c.cfg.Profile + ":" + path }

@@ -9,22 +9,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 )
-
-// lineError is an error at a line of the recipe's file; 0 is the file as a whole.
-type lineError struct {
-	line int
-	err  error
-}
-
-func (e *lineError) Error() string { return e.err.Error() }
-func (e *lineError) Unwrap() error { return e.err }
 
 // Load reads a recipe strictly and compiles its programs. filename is for
 // errors, which are of kind Usage and begin with FILE:LINE.
@@ -45,7 +35,7 @@ func Load(text []byte, filename string) (*Recipe, error) {
 		err = r.check()
 	}
 	if err != nil {
-		line, said := lineOf(err)
+		line, said := lineOf(err, text)
 		where := filename
 		if line > 0 {
 			where = fmt.Sprintf("%s:%d", filename, line)
@@ -56,36 +46,12 @@ func Load(text []byte, filename string) (*Recipe, error) {
 }
 
 var (
-	yamlLine     = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )`)
-	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
-	goType       = regexp.MustCompile(`cannot unmarshal (\S+) (.*?)into (\S+)`)
-)
-
-// lineOf takes the line out of an error: of this package, or of yaml, whose
-// errors have it in their text.
-func lineOf(err error) (int, string) {
-	if at := (*lineError)(nil); errors.As(err, &at) {
-		return at.line, err.Error()
-	}
-	text := err.Error()
-	if many := (*yaml.TypeError)(nil); errors.As(err, &many) {
-		text = many.Errors[0]
-	}
-	line := 0
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		text = text[len(m[0]):]
-	}
-	text = unknownField.ReplaceAllString(strings.TrimPrefix(text, "yaml: "), "there is no field $1 here")
-	text = goType.ReplaceAllString(text, "a value of another type is wanted here than $1 $2")
-	return line, strings.TrimSpace(text)
-}
-
-var (
 	recipeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]+$`)
 	optionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 	envName    = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
-	headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+	// literalPath is one that was meant to be, and would be a program.
+	literalPath = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]*)+$`)
+	headerName  = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 )
 
 // check completes the recipe with its defaults, says what is wrong with it, and
@@ -93,64 +59,72 @@ var (
 func (r *Recipe) check() error {
 	switch {
 	case !recipeName.MatchString(r.Name):
-		return fmt.Errorf("name: %q is no letter with letters, digits, _ and - after it", r.Name)
+		return at("name", "name: %q is no letter with letters, digits, _ and - after it", r.Name)
 	case r.Start == nil:
 		return errors.New("start is missing: how an upload begins")
 	}
 	if r.BaseURL != "" {
 		if _, err := parseBase(r.BaseURL); err != nil {
-			return fmt.Errorf("base_url: %w", err)
+			return at("base_url", "base_url: %w", err)
 		}
 	}
-	if err := oneOf("parts", &r.Parts, partsOfAPI, partsOfClient); err != nil {
+	if err := oneOf("parts", "parts", &r.Parts, partsOfAPI, partsOfClient); err != nil {
 		return err
 	}
-	if err := oneOf("resend", &r.Resend, resendNone, resendStart, resendSign); err != nil {
+	if err := oneOf("resend", "resend", &r.Resend, resendNone, resendStart, resendSign); err != nil {
 		return err
 	}
 	switch {
 	case r.Resend == resendSign && r.Sign == nil:
-		return errors.New("resend: sign needs the verb sign")
+		return at("resend", "resend: sign needs the verb sign")
 	case r.Parts == partsOfClient && r.Sign == nil:
-		return errors.New("parts: client needs the verb sign")
+		return at("parts", "parts: client needs the verb sign")
 	case r.Rate != nil && (r.Rate.Requests < 1 || r.Rate.Per <= 0):
-		return errors.New("rate: requests and per (such as 1m) are wanted")
+		return at("rate", "rate: requests and per (such as 1m) are wanted")
+	}
+	if r.Rate != nil {
+		for _, name := range r.Rate.Verbs {
+			if _, known := variables[name]; !known {
+				return at("rate.verbs", "rate: there is no verb %q", name)
+			}
+		}
 	}
 	if err := r.checkOptions(); err != nil {
 		return err
 	}
 	for i := range r.Auth {
-		if err := r.Auth[i].check(); err != nil {
+		if err := r.Auth[i].check(fmt.Sprintf("auth.%d", i)); err != nil {
 			return err
 		}
 	}
 	return r.compile()
 }
 
-func oneOf(name string, value *string, allowed ...string) error {
+func oneOf(field, name string, value *string, allowed ...string) error {
 	if *value == "" {
 		*value = allowed[0]
 	}
 	if !slices.Contains(allowed, *value) {
-		return fmt.Errorf("%s: %q is none of %s", name, *value, strings.Join(allowed, ", "))
+		return at(field, "%s: %q is none of %s", name, *value, strings.Join(allowed, ", "))
 	}
 	return nil
 }
 
 func (r *Recipe) checkOptions() error {
-	for name, o := range r.Options {
+	for _, name := range r.OptionNames() {
+		o, field := r.Options[name], "options."+name
 		if !optionName.MatchString(name) {
-			return fmt.Errorf("option %q: small letters, digits and _ are wanted", name)
+			return at(field, "option %q: small letters, digits and _ are wanted", name)
 		}
-		if err := oneOf("option "+name+": type", &o.Type, "string", "bool", "int"); err != nil {
+		if err := oneOf(field+".type", "option "+name+": type", &o.Type, "string", "bool", "int"); err != nil {
 			return err
 		}
 		if len(o.Allowed) > 0 && o.Type != "string" {
-			return fmt.Errorf("option %s: allowed goes with type string", name)
+			return at(field+".allowed", "option %s: allowed goes with type string", name)
 		}
 		if o.Default != nil {
 			if _, err := o.value(o.Default); err != nil {
-				return fmt.Errorf("option %s: default: %w", name, err)
+				return at(field+".default", "option %s: default: %w", name, err)
 			}
 		}
 		r.Options[name] = o
@@ -158,19 +132,19 @@ func (r *Recipe) checkOptions() error {
 	return nil
 }
 
-func (a *Auth) check() error {
+func (a *Auth) check(field string) error {
 	switch {
 	case !optionName.MatchString(a.Secret):
-		return fmt.Errorf("auth: secret %q: small letters, digits and _ are wanted", a.Secret)
+		return at(field+".secret", "auth: secret %q: small letters, digits and _ are wanted", a.Secret)
 	case a.Env != "" && !envName.MatchString(a.Env):
-		return fmt.Errorf("auth: env %q is no name of a variable", a.Env)
+		return at(field+".env", "auth: env %q is no name of a variable", a.Env)
 	case !headerName.MatchString(a.Header):
-		return fmt.Errorf("auth: header %q is no name of a header", a.Header)
+		return at(field+".header", "auth: header %q is no name of a header", a.Header)
 	}
 	if a.Value == nil {
 		a.Value = &Program{source: "$secret"}
 	}
-	return a.Value.compile("$secret")
+	return a.Value.compile(nil, "$secret")
 }
 
 // compile compiles each program with the variables of its place.
@@ -187,12 +161,12 @@ func (r *Recipe) compile() error {
 		if p.program == nil {
 			continue
 		}
-		if err := p.program.compile(p.vars...); err != nil {
+		if err := p.program.compile(r.OptionNames(), p.vars...); err != nil {
 			return err
 		}
 	}
 	for _, v := range r.verbs() {
-		if err := v.check(); err != nil {
+		if err := v.check(r.OptionNames()); err != nil {
 			return err
 		}
 	}
@@ -217,51 +191,53 @@ var variables = map[string][]string{ //nolint:gochecknoglobals // a table
 
 // check compiles a verb. Its programs see the verb's variables, and that of
 // the answer the answer's status and headers too.
-func (v *Verb) check() error {
+func (v *Verb) check(options []string) error {
 	q := &v.Request
 	if q.Method == "" {
 		q.Method = http.MethodGet
 	}
 	switch {
 	case !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, q.Method):
-		return fmt.Errorf("%s: method %q is none of GET, POST, PUT, PATCH, DELETE", v.name, q.Method)
+		return at(v.name+".request.method", "%s: method %q is none of GET, POST, PUT, PATCH, DELETE", v.name, q.Method)
 	case q.Path.source == "":
-		return fmt.Errorf("%s: path is missing", v.name)
+		return at(v.name+".request", "%s: path is missing", v.name)
+	case literalPath.MatchString(q.Path.source):
+		return at(v.name+".request.path", "%s: path: a literal path begins with /", v.name)
 	case q.JSON != nil && q.Form != nil:
-		return fmt.Errorf("%s: json and form exclude each other", v.name)
+		return at(v.name+".request.form", "%s: json and form exclude each other", v.name)
 	case v.Batch != 0 && (v.name != "sign" || v.Batch < 1 || v.Batch > 10_000):
-		return fmt.Errorf("%s: batch goes with sign, and is 1 to 10000", v.name)
+		return at(v.name+".batch", "%s: batch goes with sign, and is 1 to 10000", v.name)
 	case v.Page != 0 && (v.name != "list" && v.name != "list_parts" || v.Page < 1):
-		return fmt.Errorf("%s: page goes with list and list_parts", v.name)
+		return at(v.name+".page", "%s: page goes with list and list_parts", v.name)
 	case v.Rules && v.name != "set_cors":
-		return fmt.Errorf("%s: rules goes with set_cors", v.name)
+		return at(v.name+".rules", "%s: rules goes with set_cors", v.name)
 	case v.When != nil && v.name != "finish":
-		return fmt.Errorf("%s: when goes with finish", v.name)
+		return at(v.name+".when", "%s: when goes with finish", v.name)
 	case v.By != "" && v.name != "get" && v.name != "variant":
-		return fmt.Errorf("%s: by goes with get and variant", v.name)
+		return at(v.name+".by", "%s: by goes with get and variant", v.name)
 	}
 	if v.name == "get" || v.name == "variant" {
-		if err := oneOf(v.name+": by", &v.By, byURL, byRedirect, byAnswer); err != nil {
+		if err := oneOf(v.name+".by", v.name+": by", &v.By, byURL, byRedirect, byAnswer); err != nil {
 			return err
 		}
 	}
 	optional := slices.Contains([]string{"finish", "abort", "remove", "set_cors"}, v.name) || v.By == byRedirect || v.By == byAnswer
 	if v.Answer == nil && !optional {
-		return fmt.Errorf("%s: answer is missing: what the answer means", v.name)
+		return at(v.name, "%s: answer is missing: what the answer means", v.name)
 	}
 	vars := append([]string{"$opt"}, variables[v.name]...)
 	for _, p := range []*Program{&q.Path.Program, q.Query, q.Headers, q.JSON, q.Form, v.When} {
 		if p == nil {
 			continue
 		}
-		if err := p.compile(vars...); err != nil {
+		if err := p.compile(options, vars...); err != nil {
 			return err
 		}
 	}
 	if v.Answer == nil {
 		return nil
 	}
-	return v.Answer.compile(append(vars, "$status", "$headers")...)
+	return v.Answer.compile(options, append(vars, "$status", "$headers")...)
 }
 
 // parseBase reads an API's address: https or http, without credentials, query

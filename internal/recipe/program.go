@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,8 @@ func (p *Program) UnmarshalYAML(node *yaml.Node) error {
 }
 
 // compile makes p ready to run with vars, which it may use and nothing else.
-func (p *Program) compile(vars ...string) error {
+// options are the members of $opt.
+func (p *Program) compile(options []string, vars ...string) error {
 	query, err := gojq.Parse(p.source)
 	if err != nil {
 		offset := len(p.source)
@@ -54,7 +56,7 @@ func (p *Program) compile(vars ...string) error {
 	p.vars = vars
 	p.code, err = gojq.Compile(query, gojq.WithVariables(vars), gojq.WithFunction("given", 0, 0, given))
 	if err == nil {
-		return nil
+		return p.checkMembers(options)
 	}
 	// The compiler says what it misses and not where.
 	_, name, _ := strings.Cut(err.Error(), "not defined: ")
@@ -62,7 +64,35 @@ func (p *Program) compile(vars ...string) error {
 	if strings.HasPrefix(name, "$") {
 		err = fmt.Errorf("%w: here are %s", err, strings.Join(vars, ", "))
 	}
-	return p.at(max(0, strings.Index(p.source, name)), err)
+	offset := 0
+	if found := regexp.MustCompile(`(?:^|[^\w.$])(` + regexp.QuoteMeta(name) + `)(?:\W|$)`).FindStringSubmatchIndex(p.source); found != nil {
+		offset = found[2]
+	}
+	return p.at(offset, err)
+}
+
+var member = regexp.MustCompile(`(\$(?:opt|file|part|page))\.([A-Za-z_]\w*)`)
+
+// checkMembers refuses a member of a variable that never has it: jq would take
+// it for null. A program's own variable of the same name is let be.
+func (p *Program) checkMembers(options []string) error {
+	known := map[string][]string{
+		"$opt": options, "$file": {"name", "size", "type"},
+		"$part": {"number", "offset", "size"}, "$page": {"number", "limit", "offset", "next"},
+	}
+	for _, found := range member.FindAllStringSubmatchIndex(p.source, -1) {
+		name, field := p.source[found[2]:found[3]], p.source[found[4]:found[5]]
+		own := regexp.MustCompile(`\b(?:as\b[^|]*|def\b[^:]*)` + regexp.QuoteMeta(name) + `\b`)
+		if slices.Contains(known[name], field) || own.MatchString(p.source) {
+			continue
+		}
+		has := "has no members"
+		if len(known[name]) > 0 {
+			has = "has " + strings.Join(known[name], ", ")
+		}
+		return p.at(found[0], fmt.Errorf("there is no %s.%s: %s %s", name, field, name, has))
+	}
+	return nil
 }
 
 func (p *Program) at(offset int, err error) error {

@@ -97,7 +97,7 @@ func replayFile(ctx context.Context, r *Recipe, name string) (int, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&rec); err != nil {
-		line, said := lineOf(err)
+		line, said := lineOf(err, text)
 		return 0, fault.New(fault.Usage, "%s:%d: %s", name, line, said)
 	}
 	_ = yaml.Unmarshal(text, &doc) // was read just now
@@ -107,7 +107,8 @@ func replayFile(ctx context.Context, r *Recipe, name string) (int, error) {
 	}
 	for i, s := range rec.Steps {
 		if err := p.play(ctx, s); err != nil {
-			return i, fault.New(fault.Failed, "%s:%d: %s: %w", name, stepLine(&doc, i), s.Do, err)
+			// Its words alone: what kind of error a verb ended with is not the check's.
+			return i, fault.New(fault.Failed, "%s:%d: %s: %s", name, stepLine(&doc, i), s.Do, err.Error())
 		}
 	}
 	return len(rec.Steps), nil

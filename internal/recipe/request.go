@@ -2,10 +2,12 @@ package recipe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -125,7 +127,9 @@ func (c *Client) try(ctx context.Context, k call) (*answer, outcome) {
 		if kind == "" {
 			kind = "of no type"
 		}
-		return nil, outcome{err: fault.WithHint(c.failed(k.verb, "answered with what is not JSON (%s)", oneLine(kind, c.hidden())), "check --base-url: is %s the API?", c.base.Host)}
+		return nil, outcome{err: fault.WithHint(
+			fault.New(fault.Failed, "%s: %s answered with what is not JSON (%s)", c.recipe.Name, k.verb.name, oneLine(kind, c.hidden())),
+			"check --base-url: is %s the API?", c.base.Host)}
 	}
 	return a, outcome{}
 }
@@ -153,28 +157,33 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	}
 	vars := values{"$opt": opt}
 	maps.Copy(vars, k.vars)
-	bad := func(what string, err error) error {
-		return fault.New(fault.Usage, "%s: %s: %s: %w", c.recipe.Name, k.verb.name, what, err)
-	}
 	q := &k.verb.Request
+	bad := func(p *Program, what string, err error) error {
+		return c.pointTo(p, fault.New(fault.Usage, "%s: %s: %s: %w", c.recipe.Name, k.verb.name, what, err))
+	}
 	target, err := c.target(ctx, q, vars)
 	if err != nil {
-		return nil, bad("path", err)
+		return nil, bad(&q.Path.Program, "path", err)
 	}
 	if q.Query != nil {
 		pairs, err := q.Query.pairs(ctx, vars)
 		if err != nil {
-			return nil, bad("query", err)
+			return nil, bad(q.Query, "query", err)
 		}
 		target.RawQuery = pairs.Encode()
 	}
 	body, contentType, err := q.body(ctx, vars)
 	if err != nil {
-		return nil, bad("body", err)
+		return nil, bad(cmp.Or(q.JSON, q.Form), "body", err)
 	}
 	request, err := http.NewRequestWithContext(ctx, q.Method, target.String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, bad("request", errors.New("it cannot be made"))
+		return nil, bad(nil, "request", errors.New("it cannot be made"))
+	}
+	if !k.verb.retries() {
+		// net/http sends a GET again by itself when a connection that was kept turns
+		// out to be closed, unless it has a body that cannot be had twice.
+		request.Body, request.GetBody = io.NopCloser(bytes.NewReader(body)), nil
 	}
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
@@ -188,13 +197,16 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		}
 		headers, err := p.pairs(ctx, vars)
 		if err != nil {
-			return nil, bad("headers", err)
+			return nil, bad(p, "headers", err)
 		}
-		for name := range headers {
-			if !headerName.MatchString(name) || strings.ContainsFunc(headers.Get(name), unicode.IsControl) {
-				return nil, bad("headers", fmt.Errorf("%q cannot be sent", name))
+		for name, list := range headers {
+			request.Header.Del(name)
+			for _, value := range list {
+				if !headerName.MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
+					return nil, bad(p, "headers", fmt.Errorf("%q cannot be sent", name))
+				}
+				request.Header.Add(name, value)
 			}
-			request.Header.Set(name, headers.Get(name))
 		}
 	}
 	auth, err := c.credential(ctx)
