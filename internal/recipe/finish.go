@@ -3,7 +3,7 @@ package recipe
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
@@ -12,7 +12,8 @@ import (
 
 // Finish tells the API that all parts are stored, where it wants to know, and
 // returns the object. All bytes are stored by then, so that what may pass, and what
-// the API does not like, is a fault.Incomplete: it can be told again.
+// the API does not like, is a fault.Incomplete: it can be told again. So it can after
+// a fault.Denied.
 func (c *Client) Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, error) {
 	st, err := c.state(t)
 	if err != nil {
@@ -77,14 +78,18 @@ func (c *Client) finish(ctx context.Context, t *ticket.Ticket, st state, stored 
 
 // unconfirmed says of a failed finish what it means: the bytes are there.
 func unconfirmed(ctx context.Context, t *ticket.Ticket, err error) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, fault.ErrStartOver) {
 		return err
 	}
+	kind := fault.Incomplete
 	switch fault.KindOf(err) {
-	case fault.Temporary, fault.Failed, fault.Usage, fault.Exists:
-		return &fault.Error{Kind: fault.Incomplete, Message: fmt.Sprintf("%s is stored, but not confirmed", t.Location), Err: err}
+	case fault.Temporary, fault.Failed, fault.Usage, fault.Exists, fault.NotFound:
+	case fault.Denied:
+		kind = fault.Denied
+	default:
+		return err
 	}
-	return err
+	return &fault.Error{Kind: kind, Message: t.Location + " is stored, but not confirmed", Err: err}
 }
 
 func (c *Client) forget(state json.RawMessage) {

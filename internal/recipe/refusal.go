@@ -19,8 +19,9 @@ type complaint struct {
 	Details   []string `json:"details"`
 	RequestID string   `json:"request_id"`
 	Hint      string   `json:"hint"`
-	// Gone says that the API knows the upload no more.
-	Gone bool `json:"gone"`
+	// Gone says whether the API knows the upload no more. Null leaves it to the
+	// status: finish has a 404 for that.
+	Gone *bool `json:"gone"`
 }
 
 // refused says what an answer other than 2xx means. Its status decides the
@@ -54,6 +55,13 @@ func (c *Client) refused(ctx context.Context, v *Verb, response *http.Response, 
 	case kind == fault.Usage:
 		message = "would not take it: " + message
 	}
+	gone := v.name == "finish" && kind == fault.NotFound
+	if said.Gone != nil {
+		gone = *said.Gone
+	}
+	if gone && hint == "" {
+		hint = "the upload is gone at the API: run the same command again to start over"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s: %s (", c.recipe.Name, v.name, message)
 	if said.Code != "" && said.Code != message {
@@ -68,7 +76,7 @@ func (c *Client) refused(ctx context.Context, v *Verb, response *http.Response, 
 	}
 	after, asked := wire.RetryAfter(response, time.Now())
 	var err error = &fault.Error{Kind: kind, Message: oneLine(b.String(), c.hidden()), Hint: oneLine(hint, c.hidden())}
-	if said.Gone || v.name == "finish" && kind == fault.NotFound {
+	if gone {
 		err = fault.StartOver(err)
 	}
 	temporary := kind == fault.Temporary

@@ -79,7 +79,7 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 // streamEnded gives up a stream's upload, which cannot be read again, unless
 // all of it is stored and only the finish is left: then its ticket is kept.
 func (u *Uploader) streamEnded(ctx context.Context, t *ticket.Ticket, spec object.Spec, err error) error {
-	if u.Journals == "" || fault.StageOf(err) != fault.Finish || fault.KindOf(err) != fault.Incomplete || len(missing(t)) > 0 {
+	if u.Journals == "" || !isUnconfirmed(t, err) {
 		if u.Provider.Stateful(spec) {
 			err = giveUp(ctx, u.Provider, t, err)
 		}
@@ -89,7 +89,7 @@ func (u *Uploader) streamEnded(ctx context.Context, t *ticket.Ticket, spec objec
 	if failed != nil {
 		return fmt.Errorf("%w; its ticket is lost: %w", err, failed)
 	}
-	return &fault.Error{Hint: u.completing(path), Err: err}
+	return u.completing(path, err)
 }
 
 // keepTicket writes t, a secret, to a file of its own.

@@ -201,8 +201,8 @@ func (s *session) ended(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	if fault.StageOf(err) == fault.Finish && len(s.ticket.Receipts) == len(s.ticket.Parts) && fault.KindOf(err) == fault.Incomplete {
-		return &fault.Error{Hint: s.completing(s.journal.Path()), Err: err}
+	if isUnconfirmed(s.ticket, err) {
+		return s.completing(s.journal.Path(), err)
 	}
 	hint := fmt.Sprintf("run the same command again to go on: %d of %d parts are stored", len(s.ticket.Receipts), len(s.ticket.Parts))
 	if fault.KindOf(err) == fault.Temporary || ctx.Err() != nil {
@@ -211,12 +211,24 @@ func (s *session) ended(ctx context.Context, err error) error {
 	return fault.WithHint(err, "%s", hint)
 }
 
-// completing is the command that finishes an upload from its journal or ticket.
-func (u *Uploader) completing(path string) string {
-	if u.Complete == nil {
-		return "hoist complete " + path
+// isUnconfirmed says whether all of t is stored, and err is one of its finish that
+// may go better another time.
+func isUnconfirmed(t *ticket.Ticket, err error) bool {
+	kind := fault.KindOf(err)
+	return fault.StageOf(err) == fault.Finish && (kind == fault.Incomplete || kind == fault.Denied) && len(missing(t)) == 0
+}
+
+// completing adds to err the command that finishes the upload from its journal or
+// ticket and, if that was denied, what has to be done first.
+func (u *Uploader) completing(path string, err error) error {
+	command := "hoist complete " + path
+	if u.Complete != nil {
+		command = u.Complete(path)
 	}
-	return u.Complete(path)
+	if first := fault.HintOf(err); first != "" && fault.KindOf(err) == fault.Denied {
+		command = first + "; then: " + command
+	}
+	return &fault.Error{Hint: command, Err: err}
 }
 
 // giveUp aborts an upload that failed with err, and says so if that fails too.
