@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime/debug"
 
 	"github.com/hoist-cli/hoist/internal/cli"
 	"github.com/hoist-cli/hoist/internal/term"
@@ -13,5 +14,10 @@ import (
 var version = "dev"
 
 func main() {
+	// What lives is a few MiB, so that collecting half as often costs little
+	// memory, and saves a sixth of the time that many small files take.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 	os.Exit(cli.Main(context.Background(), os.Args, term.System(), version))
 }

@@ -59,10 +59,8 @@ type Engine struct {
 	limiter *rate.Limiter
 	slots   *slots
 	buffers sync.Pool // of *[bufferSize]byte
-	// room is for the parts of files that are read once.
-	room *room
-	// secure is set once a request went by TLS.
-	secure atomic.Bool
+	digests sync.Pool // of *[digestBuffer]byte
+	parts   sync.Pool // of *[small]byte
 	// inMemory is the largest part in bytes of a stream that is held in memory.
 	inMemory  int64
 	firstWait time.Duration
@@ -84,9 +82,11 @@ func New(client *http.Client, o Options) *Engine {
 	}
 	e := &Engine{
 		client: client, options: o, slots: newSlots(o.Concurrency),
-		room: newRoom(maxLoaded), inMemory: maxInMemory, firstWait: firstWait,
+		inMemory: maxInMemory, firstWait: firstWait,
 	}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
+	e.digests.New = func() any { return new([digestBuffer]byte) }
+	e.parts.New = func() any { return new([small]byte) }
 	if o.Limit > 0 {
 		e.limiter = rate.NewLimiter(o.Limit, burst)
 	}

@@ -32,9 +32,6 @@ func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.
 	if err != nil {
 		return nil, err
 	}
-	if request.URL.Scheme == "https" && !e.secure.Load() {
-		e.secure.Store(true)
-	}
 	go e.watch(ctx, count, size, cancel)
 	header, err := e.do(request, signed)
 	if err != nil {

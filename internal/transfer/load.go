@@ -5,31 +5,27 @@ import (
 	"io"
 )
 
-// maxLoaded bounds in bytes what the parts of files hold of memory.
-const maxLoaded = 64 << 20
-
 // small is how many bytes a part may have for reading it once to be cheaper
 // than what leads up to sendfile(2).
 const small = 64 << 10
 
-// load reads a part into memory where that is cheaper than to read it twice,
-// for its checksum and to send it: a small one, and any under TLS, which is no
-// way for sendfile(2). It says no if the room for it is taken.
-func (e *Engine) load(ctx context.Context, s *fileSection) (held, bool, error) {
-	if s.size > small && (!e.secure.Load() || e.limiter != nil) || s.size > e.inMemory {
-		return held{}, false, nil
+// load reads a small part into memory, from where it is hashed and sent. What
+// it returns is nil for a part that is not small, else to be given to unload.
+func (e *Engine) load(ctx context.Context, s *fileSection) (memory, error) {
+	if s.size > small {
+		return nil, nil
 	}
-	h, ok := e.room.tryEnter(s.size)
-	if !ok {
-		return held{}, false, nil
-	}
-	_, err := io.ReadFull(readUntil(ctx, io.NewSectionReader(s.file, s.offset, s.size)), h.buffer)
+	buffer, _ := e.parts.Get().(*[small]byte) // which is all that the pool makes
+	part := memory(buffer[:s.size])
+	_, err := io.ReadFull(readUntil(ctx, io.NewSectionReader(s.file, s.offset, s.size)), part)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = s.short
 	}
 	if err != nil {
-		e.room.leave(h)
-		return held{}, false, err
+		e.unload(part)
+		return nil, err
 	}
-	return h, true, nil
+	return part, nil
 }
+
+func (e *Engine) unload(m memory) { e.parts.Put((*[small]byte)(m[:small])) }

@@ -38,14 +38,6 @@ func (r *room) enter(ctx context.Context, size, inMemory int64) (held, error) {
 	return h, nil
 }
 
-// tryEnter is enter for what can do without.
-func (r *room) tryEnter(size int64) (held, bool) {
-	if !r.bound.TryAcquire(size) {
-		return held{}, false
-	}
-	return held{weight: size, buffer: r.take(size)}, true
-}
-
 func (r *room) take(size int64) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -72,15 +72,15 @@ func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src 
 	if !ok {
 		return e.sendPart(ctx, u, part, section)
 	}
-	held, ok, err := e.load(ctx, file)
+	loaded, err := e.load(ctx, file)
 	if err != nil {
 		return err
 	}
-	if !ok {
+	if loaded == nil {
 		return e.sendPart(ctx, u, part, section)
 	}
-	defer e.room.leave(held)
-	return e.sendPart(ctx, u, part, memory(held.buffer))
+	defer e.unload(loaded)
+	return e.sendPart(ctx, u, part, loaded)
 }
 
 // sendPart sends one part until the store has it, and keeps the receipt.
@@ -150,6 +150,10 @@ func (s sums) of(algorithm string) *ticket.Checksum {
 	return nil
 }
 
+// digestBuffer is how many bytes are hashed at a time: as many as stay in a
+// core's cache between being read and being hashed.
+const digestBuffer = 128 << 10
+
 // digest computes the section's CRC64NVME, which costs next to nothing and
 // goes into every receipt, and the checksum of the algorithm asked for.
 func (e *Engine) digest(ctx context.Context, section Section, algorithm string) (sums, error) {
@@ -181,10 +185,9 @@ func (e *Engine) sumOf(ctx context.Context, section Section, algorithm string) (
 	if err != nil {
 		return nil, err
 	}
-	buffer, _ := e.buffers.Get().(*[bufferSize]byte) // which is all that the pool makes
-	defer e.buffers.Put(buffer)
-	// No more than stays in a core's cache, and is hashed from there.
-	if _, err := io.CopyBuffer(h, readUntil(ctx, r), buffer[:256<<10]); err != nil {
+	buffer, _ := e.digests.Get().(*[digestBuffer]byte) // which is all that the pool makes
+	defer e.digests.Put(buffer)
+	if _, err := io.CopyBuffer(h, readUntil(ctx, r), buffer[:]); err != nil {
 		return nil, err
 	}
 	return checksum.Sum(algorithm, h), nil
