@@ -80,7 +80,16 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	body, err := io.ReadAll(r.Body)
+	content := io.Reader(r.Body)
+	if r.Method == http.MethodPost { // a form
+		file, _, err := r.FormFile("file")
+		if err != nil {
+			http.Error(w, "no file", http.StatusBadRequest)
+			return
+		}
+		content = file
+	}
+	body, err := io.ReadAll(content)
 	if err != nil {
 		return
 	}

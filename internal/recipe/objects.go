@@ -117,11 +117,7 @@ func (c *Client) object(v *Verb, found objectAnswer) (object.Object, error) {
 // but hands objects out, it is what such a download says of itself.
 func (c *Client) Stat(ctx context.Context, path, versionID string) (*object.Object, error) {
 	if c.recipe.Stat == nil && c.recipe.Get != nil {
-		signed, err := c.SignGet(ctx, path, versionID, 0)
-		if err != nil {
-			return nil, err
-		}
-		o, err := c.probe(ctx, c.recipe.Get, signed)
+		o, err := c.probe(ctx, c.recipe.Get, func() (*ticket.Request, error) { return c.SignGet(ctx, path, versionID, 0) })
 		o.Path, o.Key, o.Location = path, path, c.location(path)
 		return &o, err
 	}
@@ -182,11 +178,7 @@ func (c *Client) GetURL(ctx context.Context, path, versionID string, expires tim
 
 // StatVariant returns what a download of a variant says of itself.
 func (c *Client) StatVariant(ctx context.Context, path, variant string) (*object.Object, error) {
-	signed, err := c.SignGetVariant(ctx, path, variant)
-	if err != nil {
-		return nil, err
-	}
-	o, err := c.probe(ctx, c.recipe.Variant, signed)
+	o, err := c.probe(ctx, c.recipe.Variant, func() (*ticket.Request, error) { return c.SignGetVariant(ctx, path, variant) })
 	o.Path, o.Location = path, c.location(path)
 	return &o, err
 }
@@ -340,13 +332,25 @@ func (c *Client) ListParts(ctx context.Context, t *ticket.Ticket) ([]ticket.Rece
 }
 
 // probe asks what a download would bring, by one byte of it: its size, ETag and type.
-func (c *Client) probe(ctx context.Context, v *Verb, signed *ticket.Request) (object.Object, error) {
+func (c *Client) probe(ctx context.Context, v *Verb, sign func() (*ticket.Request, error)) (found object.Object, err error) {
+	err = c.again(ctx, func() (became outcome) {
+		signed, err := sign()
+		if err != nil {
+			return outcome{err: err}
+		}
+		found, became = c.tryProbe(ctx, v, signed)
+		return became
+	})
+	return found, err
+}
+
+func (c *Client) tryProbe(ctx context.Context, v *Verb, signed *ticket.Request) (object.Object, outcome) {
 	found := object.Object{Size: -1}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, http.NoBody)
 	if err != nil {
-		return found, c.failed(v, "returned a URL that cannot be read")
+		return found, outcome{err: c.failed(v, "returned a URL that cannot be read")}
 	}
 	for name, value := range signed.Header {
 		request.Header.Set(name, value)
@@ -354,7 +358,8 @@ func (c *Client) probe(ctx context.Context, v *Verb, signed *ticket.Request) (ob
 	request.Header.Set("Range", "bytes=0-0")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return found, wire.Fault(err, c.recipe.Name+": "+v.name)
+		err = wire.Fault(err, c.recipe.Name+": "+v.name)
+		return found, outcome{err: err, again: fault.KindOf(err) == fault.Temporary}
 	}
 	defer response.Body.Close()
 	h := response.Header
@@ -368,12 +373,12 @@ func (c *Client) probe(ctx context.Context, v *Verb, signed *ticket.Request) (ob
 		}
 	default:
 		body, _ := wire.ReadBody(response, 1<<20) // the status says enough
-		return found, c.refused(ctx, v, response, body).err
+		return found, c.refused(ctx, v, response, body)
 	}
 	if found.Size < 0 {
-		return found, c.failed(v, "told no size")
+		return found, outcome{err: c.failed(v, "told no size")}
 	}
 	found.ETag, found.ContentType = strings.Trim(h.Get("ETag"), `"`), h.Get("Content-Type")
 	found.Modified, _ = http.ParseTime(h.Get("Last-Modified"))
-	return found, nil
+	return found, outcome{}
 }

@@ -55,24 +55,33 @@ type answer struct {
 }
 
 // do sends the verb's request, again where that is safe, and returns its answer.
-func (c *Client) do(ctx context.Context, k call) (*answer, error) {
+func (c *Client) do(ctx context.Context, k call) (a *answer, err error) {
+	err = c.again(ctx, func() (became outcome) {
+		a, became = c.try(ctx, k)
+		return became
+	})
+	return a, err
+}
+
+// again does once, and again as long as its outcome says so and retries last.
+func (c *Client) again(ctx context.Context, once func() outcome) error {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval = 200 * time.Millisecond
 	waits.MaxInterval = 20 * time.Second
 	for try := 0; ; try++ {
-		a, outcome := c.try(ctx, k)
-		if outcome.err == nil || ctx.Err() != nil || !outcome.again || try >= c.cfg.Retries {
-			return a, outcome.err
+		became := once()
+		if became.err == nil || ctx.Err() != nil || !became.again || try >= c.cfg.Retries {
+			return became.err
 		}
-		wait := waits.NextBackOff() + outcome.after
+		wait := waits.NextBackOff() + became.after
 		if wait > maxWait {
-			return nil, fault.WithHint(outcome.err, "the API asks to wait %s: run the same command again then", wait.Round(time.Second))
+			return fault.WithHint(became.err, "the API asks to wait %s: run the same command again then", wait.Round(time.Second))
 		}
 		if wait >= longWait {
-			c.cfg.Warn("%v: trying again in %s", outcome.err, wait.Round(time.Second))
+			c.cfg.Warn("%v: trying again in %s", became.err, wait.Round(time.Second))
 		}
 		if err := pause(ctx, wait); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -180,7 +189,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 	if err != nil {
 		return nil, bad(nil, "request", errors.New("it cannot be made"))
 	}
-	if !k.verb.retries() {
+	if q.Method == http.MethodGet && !k.verb.retries() {
 		// net/http sends a GET again by itself when a connection that was kept turns
 		// out to be closed, unless it has a body that cannot be had twice.
 		request.Body, request.GetBody = io.NopCloser(bytes.NewReader(body)), nil

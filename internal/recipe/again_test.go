@@ -1,0 +1,245 @@
+package recipe_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/recipe"
+	"github.com/hoist-cli/hoist/internal/ticket"
+)
+
+// every is an API with all verbs, each at a path of its name.
+const every = `
+name: every
+auth: [{secret: key, header: X-Token}]
+start: {request: {method: POST, path: /start}, answer: '{method: "multipart", part_size: 5, state: {id: "u"}}'}
+sign: {request: {method: POST, path: /sign}, answer: '{url: .url}'}
+finish: {request: {method: POST, path: /finish}}
+abort: {request: {method: DELETE, path: /abort}}
+list_parts: {request: {path: /list_parts}, answer: '{parts: []}'}
+list: {request: {path: /list}, answer: '{objects: []}'}
+stat: {request: {path: /stat}, answer: '{path: "o"}'}
+get: {request: {path: /get}, answer: '{url: .url}'}
+variant: {by: redirect, request: {path: /variant}}
+remove: {request: {method: DELETE, path: /remove}}
+cors: {request: {path: /cors}, answer: '{rules: []}'}
+set_cors: {request: {method: PUT, path: /set_cors}}
+`
+
+// hands is every, but hands out objects itself and is asked about them by that.
+const hands = `
+name: hands
+auth: [{secret: key, header: X-Token}]
+start: {request: {method: POST, path: /start}, answer: '{url: .url}'}
+get: {by: answer, request: {path: /download}}
+`
+
+func load(t *testing.T, text string, s *server) *recipe.Client {
+	t.Helper()
+	r, err := recipe.Load([]byte(text), "test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client(t, r, s.URL)
+}
+
+// TestWaitsOnEveryVerb: who says 429 and when to come again is obeyed whatever was asked.
+func TestWaitsOnEveryVerb(t *testing.T) {
+	t.Parallel()
+	begun := func(t *testing.T, c *recipe.Client) *ticket.Ticket {
+		t.Helper()
+		made, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a", Size: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.AddReceipt(ticket.Receipt{Number: 1, Size: 1, ETag: "e"})
+		return made
+	}
+	for _, test := range []struct {
+		verb, recipe string
+		after        int // seconds
+		do           func(*testing.T, *recipe.Client) func(context.Context) error
+	}{
+		{"start", every, 1, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := c.Start(ctx, object.Spec{File: ticket.File{Name: "a", Size: 1}})
+				return err
+			}
+		}},
+		{"sign", every, 0, func(t *testing.T, c *recipe.Client) func(context.Context) error {
+			made := begun(t, c)
+			return func(ctx context.Context) error { _, err := c.Sign(ctx, made, made.Parts[0], nil); return err }
+		}},
+		{"finish", every, 0, func(t *testing.T, c *recipe.Client) func(context.Context) error {
+			made := begun(t, c)
+			return func(ctx context.Context) error { _, err := c.Finish(ctx, made); return err }
+		}},
+		{"abort", every, 0, func(t *testing.T, c *recipe.Client) func(context.Context) error {
+			made := begun(t, c)
+			return func(ctx context.Context) error { return c.Abort(ctx, made) }
+		}},
+		{"list_parts", every, 0, func(t *testing.T, c *recipe.Client) func(context.Context) error {
+			made := begun(t, c)
+			return func(ctx context.Context) error { _, err := c.ListParts(ctx, made); return err }
+		}},
+		{"list", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) (failed error) {
+				for _, err := range c.List(ctx, "", true) {
+					failed = err
+				}
+				return failed
+			}
+		}},
+		{"stat", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { _, err := c.Stat(ctx, "o", ""); return err }
+		}},
+		{"get", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { _, err := c.SignGet(ctx, "o", "", 0); return err }
+		}},
+		{"variant", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { _, err := c.SignGetVariant(ctx, "o", "small"); return err }
+		}},
+		{"remove", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) (failed error) {
+				for _, err := range c.Remove(ctx, slices.Values([]string{"o"})) {
+					failed = err
+				}
+				return failed
+			}
+		}},
+		{"cors", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { _, err := c.CORS(ctx); return err }
+		}},
+		{"set_cors", every, 0, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { return c.SetCORS(ctx, nil) }
+		}},
+		{"download", hands, 1, func(_ *testing.T, c *recipe.Client) func(context.Context) error {
+			return func(ctx context.Context) error { _, err := c.Stat(ctx, "o", ""); return err }
+		}},
+	} {
+		t.Run(test.verb, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			var refused atomic.Pointer[time.Time]
+			s.api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/"+test.verb && refused.Load() == nil:
+					now := time.Now()
+					refused.Store(&now)
+					w.Header().Set("Retry-After", strconv.Itoa(test.after))
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				case r.URL.Path == "/variant":
+					w.Header().Set("Location", s.URL+"/store/x")
+					w.WriteHeader(http.StatusFound)
+					return
+				}
+				fmt.Fprintf(w, `{"url": "%s/store/x"}`, s.URL)
+			})
+			do := test.do(t, load(t, test.recipe, s))
+			if err := do(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(*refused.Load()); waited < time.Duration(test.after)*time.Second {
+				t.Errorf("asked again after %s", waited)
+			}
+			tries := 0
+			for _, asked := range s.asked() {
+				if strings.HasSuffix(asked, " /"+test.verb) {
+					tries++
+				}
+			}
+			if tries != 2 {
+				t.Errorf("asked %d times: %v", tries, s.asked())
+			}
+		})
+	}
+}
+
+// TestStartIsSentOnce: net/http would send a GET again whose kept connection was
+// closed, and one that makes state must not be.
+func TestStartIsSentOnce(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	var starts atomic.Int64
+	s.api.HandleFunc("GET /s3/getBucketConfig", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"CORSRules": []}`) })
+	s.api.HandleFunc("GET /s3/start-upload", func(http.ResponseWriter, *http.Request) {
+		starts.Add(1)
+		panic(http.ErrAbortHandler)
+	})
+	c := builtin(t, "workspace", s.URL, map[string]any{"workspace": "w"})
+	if _, err := c.CORS(t.Context()); err != nil { // which leaves a connection
+		t.Fatal(err)
+	}
+	_, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a", Size: 1}})
+	if fault.KindOf(err) != fault.Temporary {
+		t.Errorf("it ended with %v", err)
+	}
+	if n := starts.Load(); n != 1 {
+		t.Errorf("%d uploads were started", n)
+	}
+}
+
+// TestFinishAnswerLost: finish is sent again, and no byte is.
+func TestFinishAnswerLost(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"gipity", "workspace", "presigned-post", "gitfolio"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			var finished, sent atomic.Int64
+			answer := func(w http.ResponseWriter, text string) { fmt.Fprint(w, strings.ReplaceAll(text, "%s", s.URL)) }
+			s.api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/api/A/uploads/init":
+					answer(w, `{"data": {"upload_guid": "g", "method": "PUT", "url": "%s/store/x", "headers": {}, "expires_in": 600}}`)
+				case "/s3/start-upload":
+					answer(w, `{"uploadId": "u", "assetId": "a"}`)
+				case "/s3/get-upload-url":
+					answer(w, `{"url": "%s/store/x", "expiresIn": 3600}`)
+				case "/api/s3/presigned-post":
+					answer(w, `{"url": "%s/store/x", "fields": {"key": "k"}, "s3object_id": "i", "max_file_size": 100, "expires_at": "2099-01-01T00:00:00Z"}`)
+				case "/api/v1/s3/generatePreSignedURL":
+					answer(w, `{"status": "success", "data": {"uploadURL": "%s/store/x", "fileURL": "https://f.example/a", "key": "k", "expiresIn": 300}}`)
+				default:
+					if finished.Add(1) == 1 {
+						panic(http.ErrAbortHandler)
+					}
+					answer(w, `{"data": {"guid": "g"}, "success": true, "key": "k"}`)
+				}
+			})
+			s.refuses(func(string) int { sent.Add(1); return 0 })
+			c := builtin(t, name, s.URL, map[string]any{
+				"app": "A", "workspace": "w", "source": "public_image", "type": "profile", "attach": "profileImg",
+			})
+			if _, err := send(t, c, t.TempDir(), "a.png", []byte("content")); err != nil {
+				t.Fatal(err)
+			}
+			if finished.Load() != 2 || sent.Load() != 1 {
+				t.Errorf("finish was sent %d times, and the bytes %d times", finished.Load(), sent.Load())
+			}
+		})
+	}
+}
+
+// TestDeniedFinish: the bytes are stored, and the way to finish later is told.
+func TestDeniedFinish(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	gipityAPI(s, func(int64) int { return http.StatusForbidden })
+	c := builtin(t, "gipity", s.URL, map[string]any{"app": "A"})
+	_, err := send(t, c, t.TempDir(), "a.bin", []byte("0123456789"))
+	if fault.KindOf(err) != fault.Denied {
+		t.Errorf("it ended with %v", err)
+	}
+	mustSay(t, err, "is stored, but not confirmed", "check the secret of gipity", "; then: hoist complete ")
+}
