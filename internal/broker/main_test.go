@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) {
 	localtest.Prepare()
-	if root := os.Getenv(childRoot); root != "" {
-		os.Exit(child(root, os.Getenv(childStop)))
+	if p := (place{os.Getenv(childRoot), os.Getenv(childBucket)}); p != (place{}) {
+		os.Exit(child(p, os.Getenv(childStop)))
 	}
 	os.Exit(m.Run())
 }
@@ -58,15 +58,38 @@ type world struct {
 	log   *bytes.Buffer
 }
 
-// eachStore runs test with the embedded store and, where .ci/servers has started it, with MinIO.
-func eachStore(t *testing.T, test func(t *testing.T, store *s3.Store)) {
-	t.Run("local", func(t *testing.T) { test(t, newStore(t)) })
+// place is where a store is, for this process and its children.
+type place struct {
+	root   string // the folder of an embedded store, or
+	bucket string // one of MinIO
+}
+
+// open returns the store, and what closes it.
+func (p place) open(ctx context.Context) (*s3.Store, func() error, error) {
+	if p.bucket != "" {
+		store, err := s3.New(ctx, minio(p.bucket))
+		return store, func() error { return nil }, err
+	}
+	running, err := local.Open(ctx, p.root)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := storeOf(ctx, running)
+	return store, running.Close, err
+}
+
+func minio(bucket string) s3.Config {
+	return s3.Config{
+		Endpoint: os.Getenv("HOIST_TEST_MINIO_ENDPOINT"), AccessKeyID: os.Getenv("HOIST_TEST_MINIO_ACCESS_KEY"),
+		SecretAccessKey: os.Getenv("HOIST_TEST_MINIO_SECRET_KEY"), Region: "us-east-1", Bucket: bucket, Prefix: "in/here",
+	}
+}
+
+// eachPlace runs test with a new embedded store and, where .ci/servers has started it, a new bucket of MinIO.
+func eachPlace(t *testing.T, test func(t *testing.T, p place)) {
+	t.Run("local", func(t *testing.T) { test(t, place{root: t.TempDir()}) })
 	t.Run("minio", func(t *testing.T) {
-		cfg := s3.Config{
-			Endpoint: os.Getenv("HOIST_TEST_MINIO_ENDPOINT"), AccessKeyID: os.Getenv("HOIST_TEST_MINIO_ACCESS_KEY"),
-			SecretAccessKey: os.Getenv("HOIST_TEST_MINIO_SECRET_KEY"), Region: "us-east-1",
-			Bucket: "b" + strings.ToLower(rand.Text()), Prefix: "in/here",
-		}
+		cfg := minio("b" + strings.ToLower(rand.Text()))
 		if cfg.Endpoint == "" {
 			t.Skip("HOIST_TEST_MINIO_ENDPOINT is not set: .ci/servers starts one")
 		}
@@ -77,35 +100,31 @@ func eachStore(t *testing.T, test func(t *testing.T, store *s3.Store)) {
 		if _, err := client.CreateBucket(t.Context(), &sdk.CreateBucketInput{Bucket: &cfg.Bucket}); err != nil {
 			t.Fatal(err)
 		}
-		store, err := s3.New(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, store)
+		test(t, place{bucket: cfg.Bucket})
 	})
+}
+
+func eachStore(t *testing.T, test func(t *testing.T, store *s3.Store)) {
+	eachPlace(t, func(t *testing.T, p place) { test(t, openStore(t, p)) })
 }
 
 func newStore(t *testing.T) *s3.Store {
 	t.Helper()
-	return openStore(t, t.TempDir())
+	return openStore(t, place{root: t.TempDir()})
 }
 
-// openStore opens the embedded store at root until the test ends.
-func openStore(t *testing.T, root string) *s3.Store {
+// openStore opens a store until the test ends.
+func openStore(t *testing.T, p place) *s3.Store {
 	t.Helper()
-	running, err := local.Open(t.Context(), root)
+	store, closeStore, err := p.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := running.Close(); err != nil {
+		if err := closeStore(); err != nil {
 			t.Error(err)
 		}
 	})
-	store, err := storeOf(t.Context(), running)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return store
 }
 

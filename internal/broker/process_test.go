@@ -22,7 +22,6 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/config"
-	"github.com/hoist-cli/hoist/internal/local"
 	stored "github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/provider"
 	"github.com/hoist-cli/hoist/internal/s3"
@@ -30,26 +29,22 @@ import (
 
 // In the environment of a child of the test binary, which serves the store of a test.
 const (
-	childRoot = "BROKER_TEST_ROOT"
+	childRoot   = "BROKER_TEST_ROOT"
+	childBucket = "BROKER_TEST_BUCKET"
 	// childStop is where it stops for ever: "copy" or "record", after which the answer is not sent.
 	childStop = "BROKER_TEST_STOP"
 )
 
-// child serves the store at root, prints its address, and stops where it is told
+// child serves the store of a test, prints its address, and stops where it is told
 // to, saying so. It never opens another child: the test holds the store.
-func child(root, stop string) int {
+func child(p place, stop string) int {
 	ctx := context.Background()
-	running, err := local.Open(ctx, root)
+	store, closeStore, err := p.open(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	defer running.Close()
-	store, err := storeOf(ctx, running)
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
+	defer closeStore()
 	b, err := broker.New(broker.Config{Bucket: stopping{store, stop}, Tokens: tokens()})
 	if err != nil {
 		fmt.Println(err)
@@ -96,14 +91,14 @@ func (s stopping) PutSmall(ctx context.Context, path, contentType string, body [
 }
 
 // startChild returns a broker in a process of its own, and the lines that it prints.
-func startChild(t *testing.T, root, stop string) (cmd *exec.Cmd, address string, lines *bufio.Scanner) {
+func startChild(t *testing.T, p place, stop string) (cmd *exec.Cmd, address string, lines *bufio.Scanner) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd = exec.CommandContext(t.Context(), exe, "-test.run=^$")
-	cmd.Env = append(os.Environ(), childRoot+"="+root, childStop+"="+stop)
+	cmd.Env = append(os.Environ(), childRoot+"="+p.root, childBucket+"="+p.bucket, childStop+"="+stop)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -131,12 +126,14 @@ func guids(t *testing.T, base string) []string {
 }
 
 // A broker that is killed loses nothing: another one goes on, and shows only what is complete.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T) { eachPlace(t, testKill) }
+
+func testKill(t *testing.T, p place) {
+	other := serve(t, openStore(t, p), nil)
+	var all []string
 	for _, after := range []string{"init", "copy", "record"} {
 		t.Run(after, func(t *testing.T) {
-			root := t.TempDir()
-			other := serve(t, openStore(t, root), nil)
-			cmd, address, lines := startChild(t, root, after)
+			cmd, address, lines := startChild(t, p, after)
 			init := want(t, signers(&world{url: address}, mine)["gipity"](t, "a.txt", "text/plain", 5), 200)
 			guid := text(t, init, "data", "upload_guid")
 			if a := do(t, "PUT", text(t, init, "data", "url"), map[string]string{"Content-Type": "text/plain"}, "12345"); a.status != 200 {
@@ -159,7 +156,7 @@ func TestKill(t *testing.T) {
 			}
 			cmd.Process.Kill()
 			cmd.Wait()
-			if shown := guids(t, other.url); after != "record" && len(shown) > 0 {
+			if shown := guids(t, other.url); after != "record" && slices.Contains(shown, guid) {
 				t.Errorf("shown before it is complete: %v", shown)
 			}
 			for range 2 {
@@ -168,18 +165,29 @@ func TestKill(t *testing.T) {
 					t.Errorf("the file: %d %s", a.status, a.body)
 				}
 			}
-			if shown := guids(t, other.url); !slices.Equal(shown, []string{guid}) {
-				t.Errorf("shown: %v", shown)
+			all = append(all, guid)
+			slices.Sort(all)
+			if shown := guids(t, other.url); !slices.Equal(shown, all) {
+				t.Errorf("shown: %v, want %v", shown, all)
 			}
 		})
 	}
 }
 
+// Two processes know nothing of each other but the bucket.
 func TestTwoBrokers(t *testing.T) {
-	eachStore(t, func(t *testing.T, store *s3.Store) {
-		one, two := serve(t, store, nil), serve(t, store, nil)
-		var all []string
-		for i := range 5 {
+	eachPlace(t, func(t *testing.T, p place) {
+		openStore(t, p) // the children's, while there are any
+		start := func() *world {
+			_, address, _ := startChild(t, p, "")
+			return &world{url: address}
+		}
+		one, two := start(), start()
+		alone := want(t, signers(one, mine)["gipity"](t, "alone.txt", "text/plain", 1), 200)
+		do(t, "PUT", text(t, alone, "data", "url"), map[string]string{"Content-Type": "text/plain"}, "x")
+		want(t, do(t, "POST", two.url+"/api/APP/uploads/complete", app(mine), object{"upload_guid": text(t, alone, "data", "upload_guid")}), 200)
+		all := []string{text(t, alone, "data", "upload_guid")}
+		for i := range 4 {
 			init := want(t, signers(one, mine)["gipity"](t, fmt.Sprintf("%d.txt", i), "text/plain", 1), 200)
 			do(t, "PUT", text(t, init, "data", "url"), map[string]string{"Content-Type": "text/plain"}, "x")
 			guid := text(t, init, "data", "upload_guid")

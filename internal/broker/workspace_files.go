@@ -116,7 +116,11 @@ func (b *Broker) workspaceSetCORS(w http.ResponseWriter, r *http.Request, _ *Tok
 		AllowedHeaders: []string{"*"},
 		ExposeHeaders:  []string{"ETAG"},
 	}})
-	if err != nil {
+	switch {
+	case fault.KindOf(err) == fault.Usage:
+		// A 500 would have clients ask again for what the store will never do.
+		return &problem{status: http.StatusNotImplemented, code: "S3_ERROR", message: "The storage keeps no such rules", err: err}
+	case err != nil:
 		return storage(err)
 	}
 	return b.ok(w, workspaceDone{true})
