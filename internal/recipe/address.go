@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
@@ -22,6 +23,10 @@ func (c *Client) checkURL(raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return errors.New("the URL cannot be read")
+	}
+	// net/http makes ASCII of wide digits and dots: 127.0.0.1 has other spellings.
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return errors.New("the URL's host has letters other than ASCII")
 	}
 	if c.base.Scheme != "https" || isPrivate(c.base.Hostname()) {
 		return nil // what a private API names, wire judges by the address it dials

@@ -95,8 +95,18 @@ func TestHostileStart(t *testing.T) {
 		{"IPv6 loopback", put("https://[::1]/k"), "private address"},
 		{"localhost", put("https://localhost:8080/k"), "private address"},
 		{"another spelling of loopback", put("https://2130706433/k"), "private address"},
+		{"loopback in wide digits", put("https://１２７.０.０.１/k?" + secretQuery), "letters other than ASCII"},
+		{"localhost in wide letters", put("https://ｌｏｃａｌｈｏｓｔ/k"), "letters other than ASCII"},
+		{"loopback with other dots", put("https://127。0。0。1/k"), "letters other than ASCII"},
+		{"IPv4 in IPv6", put("https://[::ffff:10.0.0.1]/k"), "private address"},
 		{"userinfo", put("https://u:p@s3.example/k"), "the URL holds a user name"},
 		{"control characters", put("https://s3.example/k\r\nX: y"), "control characters"},
+		{"a life beyond all numbers", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "expires_in": 1e999999}}`, "expires_in"},
+		{"a life of 300 digits", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "expires_in": 1` + strings.Repeat("0", 300) + `}}`, "expires_in: a number is no whole number"},
+		{"a life of ages", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "expires_in": 9223372036854775807}}`, "expires_in of 9223372036854775807 seconds"},
+		{"a URL twice, the second for this machine", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "url": "https://127.0.0.1/"}}`, "private address"},
+		{"10,000 levels", strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), "what is not JSON"},
+		{"a header with a line break", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "headers": {"Content-Type": "a\r\nX-Evil: b"}}}`, "control characters"},
 		{"a header for elsewhere", `{"data": {"upload_guid": "g", "method": "PUT", "url": "` + good + `", "headers": {"Authorization": "x"}}}`, `header "Authorization"`},
 		{"a gap", multipart("5", part(1, good)+","+part(3, good)), "returned no part 2 of 2"},
 		{"a part twice", multipart("5", part(1, good)+","+part(1, good)), "returned part 1 twice"},
@@ -104,6 +114,8 @@ func TestHostileStart(t *testing.T) {
 		{"too many parts", multipart("10", part(1, good)+","+part(2, good)), "returned 2 parts"},
 		{"a part without URL", multipart("5", part(1, good)+`,{"partNumber": 2}`), "returned no upload URL for part 2"},
 		{"a part for this machine", multipart("5", part(1, good)+","+part(2, "https://127.0.0.1/")), "URL for part 2 that is not used: the URL leads to the private address"},
+		{"part sizes beyond all numbers", multipart("1e400", part(1, good)), "part_size: a number is no whole number"},
+		{"a part of a huge number", multipart("5", `{"partNumber": 18446744073709551617, "url": "`+good+`"}`), "parts.number: a number is no whole number"},
 		{"no part size", multipart("0", part(1, good)), "returned no part_size"},
 		{"negative part size", multipart("-1", part(1, good)), "returned no part_size"},
 		{"no parts", multipart("5", ""), "returned no parts"},
@@ -282,5 +294,58 @@ func TestSlowAnswer(t *testing.T) {
 	defer cancel()
 	if _, err := example(t, "bare-url", s).Start(ctx, object.Spec{File: ticket.File{Name: "a", Size: 1}}); err == nil {
 		t.Error("it succeeded")
+	}
+}
+
+// TestOptionsAreNoHeaders: what a person or a file name says cannot become another
+// header, field or line of a request.
+func TestOptionsAreNoHeaders(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.api.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.URL) })
+	for _, evil := range []string{"u\r\nX-Evil: 1", "u\nX-Evil: 1", "u\x00"} {
+		c := builtin(t, "presigned-post", s.URL, map[string]any{"source": "public_image", "user": evil})
+		_, err := c.Start(t.Context(), object.Spec{File: ticket.File{Name: "a", Size: 1}})
+		mustSay(t, err, "presigned-post: start: headers", `"X-USER-ID" cannot be sent`)
+	}
+
+	name := "a&source=x\r\nX-Evil: 1\".png"
+	s = newServer(t)
+	s.api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if q.Get("filename") != name || len(q["source"]) != 1 || r.Header.Get("X-Evil") != "" {
+			t.Errorf("asked is %s with %v", r.URL, r.Header)
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	})
+	c := builtin(t, "presigned-post", s.URL, map[string]any{"source": "public_image"})
+	if _, err := c.Start(t.Context(), object.Spec{Path: name, File: ticket.File{Name: name, Size: 1}}); fault.KindOf(err) != fault.Usage {
+		t.Error(err)
+	}
+}
+
+// TestEndlessProgram ends with its context, wherever it stands.
+func TestEndlessProgram(t *testing.T) {
+	t.Parallel()
+	const loop = `def f: f; f`
+	for name, text := range map[string]string{
+		"path":   `{request: {path: "` + loop + `"}, answer: "{url: .}"}`,
+		"query":  `{request: {path: /x, query: "` + loop + `"}, answer: "{url: .}"}`,
+		"answer": `{request: {path: /x}, answer: "` + loop + `"}`,
+		"many":   `{request: {path: /x}, answer: "range(infinite) | select(. < 0)"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			s.api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
+			c := load(t, "name: loop\nstart: "+text, s)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			_, err := c.Start(ctx, object.Spec{File: ticket.File{Name: "a", Size: 1}})
+			if err == nil || time.Since(began) > 5*time.Second {
+				t.Errorf("after %s: %v", time.Since(began), err)
+			}
+		})
 	}
 }
