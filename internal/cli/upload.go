@@ -210,6 +210,7 @@ func (a *app) uploadStream(ctx context.Context, o *uploadOptions, spec object.Sp
 		return err
 	}
 	meter.Total.Store(spec.File.Size)
+	widen(in.Reader)
 	stop := a.printer.Progress(ctx, meter, "upload")
 	result, err := u.Stream(ctx, in, spec)
 	stop()

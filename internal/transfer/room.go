@@ -53,6 +53,13 @@ func (r *room) take(size int64) []byte {
 	return make([]byte, size)
 }
 
+// give adds memory to that of the parts to come, as if one had left it.
+func (r *room) give(buffer []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, buffer)
+}
+
 func (r *room) leave(h held) {
 	if h.buffer != nil {
 		r.mu.Lock()

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ const streamConcurrency = 4
 // Stream is an upload whose source can be read only once.
 type Stream struct {
 	*Upload
+	// Head is what was read of the stream already, and Reader gives the rest.
+	// The stream takes its memory over.
+	Head   []byte
 	Reader io.Reader
 	// PartSize is that of the parts in bytes, where the ticket does not plan
 	// them; 0 is small parts first, see ticket.StreamPartSize.
@@ -93,13 +97,17 @@ func (e *Engine) SendStream(ctx context.Context, s *Stream) error {
 
 // read cuts the stream into pieces until it ends, fails, or ctx is done.
 func (s *Stream) read(ctx context.Context, planned []ticket.Part, room *room, inMemory int64, pieces chan<- piece) {
-	in := &lookahead{r: s.Reader}
+	in := &lookahead{r: io.MultiReader(bytes.NewReader(s.Head), s.Reader)}
 	var offset int64
 	for number := 1; ; number++ {
 		p := piece{part: ticket.Part{Number: number, Offset: offset}}
 		size := s.partSize(number)
 		if len(planned) > 0 {
 			size, p.part.Request = planned[number-1].Size, planned[number-1].Request
+		}
+		if number == 1 && int64(len(s.Head)) <= size && size <= int64(cap(s.Head)) {
+			// Then the first part lies where it is, and reading it copies it onto itself.
+			room.give(s.Head)
 		}
 		var err error
 		if p.held, err = room.enter(ctx, size, inMemory); err != nil {

@@ -66,7 +66,8 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 	}
 	stored, err := u.finishStream(ctx, t, &transfer.Stream{
 		Upload:   u.transferOf(t),
-		Reader:   io.MultiReader(bytes.NewReader(head), in.Reader),
+		Head:     head,
+		Reader:   in.Reader,
 		PartSize: asked,
 		End:      in.End,
 	})
