@@ -120,7 +120,7 @@ With --json: {"v", "name", "about", "document", "built_in", "path", "base_url",
 		Example: `  hoist recipe show gipity`,
 		Args:    takes(1, 1, "the name of one recipe"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return recipe.Builtin(), cobra.ShellCompDirectiveNoFileComp
+			return recipe.Names(config.RecipeDir()), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := recipe.Find(args[0], config.RecipeDir())
@@ -233,7 +233,8 @@ func (a *app) recipeCheck(ctx context.Context, name, recorded string) error {
 	if err != nil {
 		return err
 	}
-	if recorded == "" && r.Path != "" {
+	asked := recorded != ""
+	if !asked && r.Path != "" {
 		recorded = filepath.Join(filepath.Dir(r.Path), r.Name)
 	}
 	steps := 0
@@ -241,6 +242,9 @@ func (a *app) recipeCheck(ctx context.Context, name, recorded string) error {
 		if steps, err = recipe.Replay(ctx, r, recorded); err != nil {
 			return err
 		}
+	}
+	if asked && steps == 0 {
+		return usage("--exchanges %s: no exchanges are recorded there", recorded)
 	}
 	if a.json() {
 		return a.printer.PrintJSON(struct {
@@ -250,23 +254,23 @@ func (a *app) recipeCheck(ctx context.Context, name, recorded string) error {
 			Steps int     `json:"steps"`
 		}{1, r.Name, known(r.Path), steps})
 	}
-	if steps == 0 {
+	if steps == 0 && recorded != "" {
 		a.printer.Info("no exchanges are recorded in %s", recorded)
 	}
 	return a.printer.Print(fmt.Sprintf("ok  %s: compiles, and %d recorded steps are as recorded", r.Name, steps))
 }
 
 // completeSet offers the options of the recipe whose profile the command line
-// names: of a built-in one, since completing reads no config file.
+// names: not of one in the config file, which completing does not read.
 func completeSet(_ *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	var offers []cobra.Completion
 	for _, arg := range args {
 		loc, ok := location.Parse(arg)
-		if !ok || !slices.Contains(recipe.Builtin(), loc.Profile) {
+		if !ok {
 			continue
 		}
-		r, err := recipe.Find(loc.Profile, "")
+		r, err := recipe.Find(loc.Profile, config.RecipeDir())
 		if err != nil {
 			continue
 		}
