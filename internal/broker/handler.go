@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -155,10 +156,15 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return &problem{status: http.StatusBadRequest, message: "The request ended too early", err: err}
 	}
 	err = json.Unmarshal(body, v)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		// Of a number both this and err have all digits, which may be a megabyte of the log.
+		kind, _, _ := strings.Cut(wrong.Value, " ")
+		if wrong.Field == "" {
+			return &problem{status: http.StatusBadRequest, code: "INVALID_PARAMETER", message: "The body must be a JSON object, and not of type " + kind}
+		}
 		return &problem{
-			status: http.StatusBadRequest, code: "INVALID_PARAMETER", field: wrong.Field, err: err,
-			message: fmt.Sprintf("%s must be of another type than %s", wrong.Field, wrong.Value),
+			status: http.StatusBadRequest, code: "INVALID_PARAMETER", field: wrong.Field,
+			message: fmt.Sprintf("%s must be of another type than %s", wrong.Field, kind),
 		}
 	}
 	if err != nil {
@@ -168,16 +174,20 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 func (b *Broker) writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false) // the & of a URL is as in the documents, also for who reads it with sed
+	if err := e.Encode(v); err != nil {
 		b.cfg.Log.Error("answer", "error", err.Error())
-		status, body = http.StatusInternalServerError, []byte(`{}`)
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString("{}\n")
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(b.waits.answer))
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that is gone is no matter of ours
+	_, _ = w.Write(body.Bytes()) // a client that is gone is no matter of ours
 }
 
 // ok answers with v.

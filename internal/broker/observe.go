@@ -115,13 +115,12 @@ func (b *Broker) log(r *http.Request, o *observation, began time.Time) {
 // that it has; a cookie is one, so only the configured sites may.
 func (b *Broker) allowBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
+		origin, h := r.Header.Get("Origin"), w.Header()
+		h.Add("Vary", "Origin") // also without one: what is public may be cached, and given to a page
 		if origin == "" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h := w.Header()
-		h.Add("Vary", "Origin")
 		if slices.Contains(b.cfg.Origins, origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Credentials", "true")
