@@ -27,6 +27,15 @@ func (s *Store) Location(path string) string { return s.location(s.cfg.Prefix + 
 // BucketKey returns the bucket, and the whole key of the object at path in it.
 func (s *Store) BucketKey(path string) (bucket, key string) { return s.cfg.Bucket, s.cfg.Prefix + path }
 
+// at returns the key of the object at path, and how to reach the bucket.
+func (s *Store) at(ctx context.Context, path string) (key string, r *remote, err error) {
+	if key, err = s.key(path); err != nil {
+		return "", nil, err
+	}
+	r, err = s.bucket(ctx)
+	return key, r, err
+}
+
 // CheckPath says why there can be no object at path. It makes no request.
 func (s *Store) CheckPath(path string) error {
 	_, err := s.key(path)
@@ -102,11 +111,7 @@ func (s *Store) SignPart(ctx context.Context, path, uploadID string, number int,
 
 // CheckUpload says why there is no unfinished upload of this id at path.
 func (s *Store) CheckUpload(ctx context.Context, path, uploadID string) error {
-	key, err := s.key(path)
-	if err != nil {
-		return err
-	}
-	r, err := s.bucket(ctx)
+	key, r, err := s.at(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -119,11 +124,7 @@ func (s *Store) CheckUpload(ctx context.Context, path, uploadID string) error {
 // CompleteUpload makes one object of the parts that the receipts name, which
 // are in the order of their numbers. What came of it is for Stat to say.
 func (s *Store) CompleteUpload(ctx context.Context, path, uploadID string, receipts []ticket.Receipt) error {
-	key, err := s.key(path)
-	if err != nil {
-		return err
-	}
-	r, err := s.bucket(ctx)
+	key, r, err := s.at(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -191,11 +192,7 @@ func (s *Store) Fetch(ctx context.Context, path string, header http.Header) (*ht
 
 // PutSmall stores body at path in one request.
 func (s *Store) PutSmall(ctx context.Context, path, contentType string, body []byte) error {
-	key, err := s.key(path)
-	if err != nil {
-		return err
-	}
-	r, err := s.bucket(ctx)
+	key, r, err := s.at(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -207,11 +204,7 @@ func (s *Store) PutSmall(ctx context.Context, path, contentType string, body []b
 
 // ReadSmall returns the object at path, or its first limit bytes if it is longer.
 func (s *Store) ReadSmall(ctx context.Context, path string, limit int64) ([]byte, error) {
-	key, err := s.key(path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.bucket(ctx)
+	key, r, err := s.at(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -226,11 +219,7 @@ func (s *Store) ReadSmall(ctx context.Context, path string, limit int64) ([]byte
 
 // Delete removes the object at path; a missing one is no error.
 func (s *Store) Delete(ctx context.Context, path string) error {
-	key, err := s.key(path)
-	if err != nil {
-		return err
-	}
-	r, err := s.bucket(ctx)
+	key, r, err := s.at(ctx, path)
 	if err != nil {
 		return err
 	}
