@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -242,4 +243,87 @@ func TestDeniedFinish(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 	mustSay(t, err, "is stored, but not confirmed", "check the secret of gipity", "; then: hoist complete ")
+}
+
+// TestExpired: where the URL has ended, the upload goes on with a new one: a new
+// start, whose object is the one that is finished, or the part signed again.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		recipe                  string
+		starts, signs, finishes int64
+		location                string
+	}{
+		{"gitfolio", 2, 0, 1, "gitfolio:k2"},
+		{"ctxfy", 2, 0, 0, "ctxfy:k2"},
+		{"presigned-post", 2, 0, 1, "presigned-post:k2"},
+		{"workspace", 1, 2, 1, "workspace:w/digital_assets/k1"},
+		{"gipity", 2, 0, 1, "gipity:k2"}, // which signs nothing again, so the whole upload is begun anew
+	} {
+		t.Run(test.recipe, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			var starts, signs, finishes atomic.Int64
+			s.api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return
+				}
+				text := ""
+				switch r.URL.Path {
+				case "/api/v1/s3/generatePreSignedURL":
+					starts.Add(1)
+					text = `{"status": "success", "data": {"uploadURL": "HERE", "fileURL": "https://f.example/kN", "key": "kN", "expiresIn": 300}}`
+				case "/v1/upload/s3":
+					starts.Add(1)
+					text = `{"uploadUrl": "HERE", "publicUrl": "https://f.example/kN", "fileKey": "kN"}`
+				case "/api/s3/presigned-post":
+					starts.Add(1)
+					text = `{"url": "HERE", "fields": {"key": "kN"}, "s3object_id": "iN", "max_file_size": 100, "expires_at": "2099-01-01T00:00:00Z"}`
+				case "/api/A/uploads/init":
+					starts.Add(1)
+					text = `{"data": {"upload_guid": "kN", "method": "PUT", "url": "HERE", "headers": {}, "expires_in": 600}}`
+				case "/s3/start-upload":
+					starts.Add(1)
+					text = `{"uploadId": "u", "assetId": "kN"}`
+				case "/s3/get-upload-url":
+					signs.Add(1)
+					text = `{"url": "HERE", "expiresIn": 3600}`
+				default:
+					finishes.Add(1)
+					if test.recipe != "workspace" && !strings.Contains(string(body), "2") {
+						t.Errorf("finished is another upload: %s", body)
+					}
+					text = `{"success": true, "data": {"guid": "kN"}}`
+				}
+				number := strconv.FormatInt(starts.Load(), 10)
+				url := fmt.Sprintf("%s/store/%d", s.URL, starts.Load()+signs.Load())
+				fmt.Fprint(w, strings.NewReplacer("HERE", url, "kN", "k"+number, "iN", "i"+number).Replace(text))
+			})
+			first := "/store/1"
+			if test.signs > 0 {
+				first = "/store/2"
+			}
+			s.refuses(func(path string) int {
+				if path == first {
+					return http.StatusForbidden
+				}
+				return 0
+			})
+			s.Config.Handler = expired(s.Config.Handler)
+			c := builtin(t, test.recipe, s.URL, map[string]any{
+				"app": "A", "workspace": "w", "source": "public_image", "type": "profile", "attach": "profileImg",
+			})
+			got, err := send(t, c, t.TempDir(), "a.png", []byte("content"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Location != test.location {
+				t.Errorf("stored is %s, want %s", got.Location, test.location)
+			}
+			if starts.Load() != test.starts || signs.Load() != test.signs || finishes.Load() != test.finishes {
+				t.Errorf("%d starts, %d signed, %d finished", starts.Load(), signs.Load(), finishes.Load())
+			}
+		})
+	}
 }

@@ -160,32 +160,6 @@ func (e explained) WriteHeader(status int) {
 	}
 }
 
-// TestRenew is a single PUT whose URL has ended: the API is asked for another
-// one, and what is finished is the new upload.
-func TestRenew(t *testing.T) {
-	t.Parallel()
-	s := newServer(t)
-	var starts atomic.Int64
-	s.api.HandleFunc("POST /v1/upload/s3", func(w http.ResponseWriter, _ *http.Request) {
-		n := starts.Add(1)
-		fmt.Fprintf(w, `{"uploadUrl": "%s/store/%d", "publicUrl": "https://cdn.example/%d", "fileKey": "k%d"}`, s.URL, n, n, n)
-	})
-	s.refuses(func(path string) int {
-		if path == "/store/1" {
-			return http.StatusForbidden
-		}
-		return 0
-	})
-	s.Config.Handler = expired(s.Config.Handler)
-	got, err := send(t, builtin(t, "ctxfy", s.URL, nil), t.TempDir(), "a.bin", []byte("content"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.URL != "https://cdn.example/2" || got.Location != "ctxfy:k2" {
-		t.Errorf("got %+v", got.Object)
-	}
-}
-
 // TestRetries: who asks to wait is obeyed on every verb, and only what is safe
 // is sent again after an answer that says nothing.
 func TestRetries(t *testing.T) {
