@@ -13,6 +13,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -101,7 +102,8 @@ type Broker struct {
 	inits   map[*Token]*window // gipity's rate, by token
 	parts   partPlan           // gipity's
 	waits   waits
-	ending  atomic.Bool // no longer ready
+	origins *http.CrossOriginProtection // who may use a browser's cookies
+	ending  atomic.Bool                 // no longer ready
 }
 
 // New returns a Broker, or why the Config cannot be served.
@@ -121,11 +123,22 @@ func New(cfg Config) (*Broker, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{cfg: cfg, bucket: cfg.Bucket, waits: defaultWaits(), parts: partPlan{gipityMultipart, gipityPartSize}, inits: map[*Token]*window{}}
+	b.origins = http.NewCrossOriginProtection()
+	for _, origin := range cfg.Origins {
+		if err := b.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("origin %q: want one such as https://app.example.com, without a path", origin)
+		}
+	}
+	hashes := make(map[[sha256.Size]byte]string, len(cfg.Tokens))
 	for i := range cfg.Tokens {
 		t := &cfg.Tokens[i]
 		if err := t.check(); err != nil {
 			return nil, fmt.Errorf("token %q: %w", t.Name, err)
 		}
+		if other, twice := hashes[t.Hash]; twice {
+			return nil, fmt.Errorf("token %q: it has the sha256 of %q, and only one of them could be meant", t.Name, other)
+		}
+		hashes[t.Hash] = t.Name
 		b.inits[t] = newWindow(initsPerMinute, time.Minute)
 	}
 	mux := http.NewServeMux()

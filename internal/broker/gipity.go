@@ -160,11 +160,7 @@ func (b *Broker) gipitySecret(r *http.Request) string {
 			return v
 		}
 	}
-	guard := http.NewCrossOriginProtection()
-	for _, origin := range b.cfg.Origins {
-		_ = guard.AddTrustedOrigin(origin) // one that is no origin is trusted by nobody
-	}
-	if guard.Check(r) != nil {
+	if b.origins.Check(r) != nil {
 		return ""
 	}
 	for _, cookie := range r.Cookies() {

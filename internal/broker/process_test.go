@@ -424,6 +424,9 @@ func TestConfig(t *testing.T) {
 		"any user":           func(c *broker.Config) { c.Tokens[0].User = broker.Any },
 		"a user with a path": func(c *broker.Config) { c.Tokens[0].User = "../a" },
 		"an unknown API":     func(c *broker.Config) { c.Tokens[0].APIs = []broker.API{"s3"} },
+		"one hash twice":     func(c *broker.Config) { c.Tokens[1].Hash = c.Tokens[0].Hash },
+		"a page for origin":  func(c *broker.Config) { c.Origins = []string{"https://app.example/"} },
+		"any origin":         func(c *broker.Config) { c.Origins = []string{"*"} },
 		"a public path":      func(c *broker.Config) { c.PublicURL = "/uploads" },
 	} {
 		cfg := broker.Config{Bucket: store, Tokens: tokens()}
