@@ -29,8 +29,9 @@ func TestMain(m *testing.M) {
 	// this test binary that plays hoist, and for the embedded store this one.
 	localtest.ServeIfChild()
 	testscript.Main(m, map[string]func(){
-		"hoist": func() { os.Exit(cli.Main(context.Background(), os.Args, term.System(), "test")) },
-		"pty":   func() { os.Exit(onTerminal(os.Args[1:])) },
+		"hoist":  func() { os.Exit(cli.Main(context.Background(), os.Args, term.System(), "test")) },
+		"pty":    func() { os.Exit(onTerminal(os.Args[1:])) },
+		"unread": func() { os.Exit(unread(os.Args[1:])) },
 	})
 }
 

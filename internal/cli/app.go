@@ -14,6 +14,7 @@ import (
 
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/journal"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/provider"
 	"github.com/hoist-cli/hoist/internal/recipe"
@@ -262,7 +263,7 @@ func able[T any](p provider.Provider, loc location.Location, what string) (T, er
 
 // stopped says whether err is of a command that was told to stop, or ran out of time.
 func stopped(ctx context.Context, err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)) || errors.Is(err, term.ErrUnread)
 }
 
 // each does something with every location, also after one has failed.
@@ -284,6 +285,17 @@ func (a *app) each(ctx context.Context, args []string, do func(location.Location
 		}
 	}
 	return a.several(failed, len(places)-len(failed))
+}
+
+// journals returns the folder of what another run can go on with. Where there
+// can be none, as on a machine that may only be read, it warns and returns "".
+func (a *app) journals() string {
+	dir := config.StateDir()
+	if err := journal.Prepare(dir); err != nil {
+		a.printer.Warn("what is interrupted cannot be gone on with: %v; XDG_STATE_HOME names another folder", err)
+		return ""
+	}
+	return dir
 }
 
 // several makes one error of what failed beside ok others: the only one

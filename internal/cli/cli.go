@@ -47,7 +47,9 @@ func Main(ctx context.Context, args []string, streams *term.Streams, version str
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
 	exit = exitCode(err)
-	a.printer.Error(term.Failure{Err: err, Exit: exit})
+	if !errors.Is(err, term.ErrUnread) { // whoever has gone has what it wanted
+		a.printer.Error(term.Failure{Err: err, Exit: exit})
+	}
 	return exit
 }
 

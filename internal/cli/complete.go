@@ -67,7 +67,11 @@ func (a *app) complete(ctx context.Context, names []string, o *completeOptions) 
 }
 
 func (a *app) completeOne(ctx context.Context, t *ticket.Ticket, place location.Location, o *completeOptions) error {
-	if a.settings.DryRun {
+	switch {
+	case a.settings.DryRun && o.abort:
+		a.printer.Info("would give up %s", t.Location)
+		return nil
+	case a.settings.DryRun:
 		a.printer.Info("would finish %s", t.Location)
 		return nil
 	}
@@ -76,7 +80,11 @@ func (a *app) completeOne(ctx context.Context, t *ticket.Ticket, place location.
 		return err
 	}
 	if o.abort {
-		return p.Abort(ctx, t)
+		if err := p.Abort(ctx, t); err != nil {
+			return err
+		}
+		a.printer.Info("%s: the upload is given up", t.Location)
+		return nil
 	}
 	result, err := upload.Complete(ctx, p, t)
 	if err != nil {

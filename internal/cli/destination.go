@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"iter"
 	"os"
 	"path"
 
+	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/walk"
 )
@@ -30,6 +32,24 @@ func newDestination(dest location.Location, sources []string, listed bool, f *at
 		return d, usage("--size goes with a stream")
 	}
 	return d, nil
+}
+
+// distinct refuses files of which one would take the place of another.
+func (d destination) distinct(files iter.Seq[walk.File]) error {
+	taken := make(map[string]string)
+	for file := range files {
+		if file.Err != nil {
+			continue
+		}
+		path := d.path(file)
+		if first, twice := taken[path]; twice {
+			return fault.At(fault.Plan, fault.WithHint(
+				fault.New(fault.Usage, "%s and %s both go to %s", first, file.Path, d.dest.At(path)),
+				"nothing was sent; leave one of them out"))
+		}
+		taken[path] = file.Path
+	}
+	return nil
 }
 
 // path returns where file goes, below the profile or bucket of dest.

@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/term"
 )
 
 // exitCode is what a script sees of err: the one place that decides it.
@@ -17,6 +19,9 @@ func exitCode(err error) int {
 	}
 	if s, ok := errors.AsType[interrupted](err); ok {
 		return 128 + int(s.signal)
+	}
+	if errors.Is(err, term.ErrUnread) {
+		return 128 + int(syscall.SIGPIPE)
 	}
 	switch fault.KindOf(err) {
 	case fault.Usage:
@@ -64,27 +69,47 @@ func (i interrupted) Error() string {
 	return "terminated"
 }
 
+// sameSignal is how long a signal that comes again is the same one: what runs
+// hoist (GNU timeout, npm) hands on a signal that hoist's process group got by
+// itself. A person who insists takes longer.
+const sameSignal = 100 * time.Millisecond
+
 // withSignals returns a context that the first SIGINT or SIGTERM ends, so that
 // the command stops cleanly; the second one kills the process as if nobody
 // listened. A signal that the process was started to ignore stays ignored, as
 // shells want it of what they start with &.
+//
+// SIGPIPE kills nobody: that the reader of the results has gone must not end an
+// upload. Writing to standard output fails with term.ErrUnread instead.
 func withSignals(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
+	ended, end := context.WithCancel(parent)
+	signals, pipe := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		if !signal.Ignored(s) {
 			signal.Notify(signals, s)
 		}
 	}
+	signal.Notify(pipe, syscall.SIGPIPE) // not Ignore, which the programs that hoist starts would inherit
 	go func() {
+		defer signal.Stop(pipe)
+		defer signal.Stop(signals)
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
 			number, _ := s.(syscall.Signal)
 			cancel(interrupted{number})
-		case <-ctx.Done():
+		case <-ended.Done():
+			return
+		}
+		select {
+		case <-time.After(sameSignal):
 			signal.Stop(signals)
+			<-ended.Done()
+		case <-ended.Done():
 		}
 	}()
-	return ctx, func() { cancel(nil) }
+	return ctx, func() {
+		cancel(nil)
+		end()
+	}
 }

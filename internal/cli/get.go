@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/journal"
 	"github.com/hoist-cli/hoist/internal/location"
@@ -103,6 +102,8 @@ func (o *getOptions) parse(a *app, args []string) error {
 		return usage("--version-id and --variant do not go together")
 	case o.recursive && o.dest == "-":
 		return usage("-r gets files, and - is none")
+	case o.noClobber && o.dest == "-":
+		return usage("--no-clobber is for files, and - is none")
 	}
 	for _, loc := range o.sources {
 		if loc.IsPrefix() && !o.recursive {
@@ -130,9 +131,12 @@ func (a *app) get(ctx context.Context, o *getOptions) error {
 	if err != nil {
 		return err
 	}
-	journals := filepath.Join(config.StateDir(), "get")
-	if err := transfer.PruneDownloads(journals, journal.Lifetime); err != nil {
-		a.printer.Warn("old partial files stay: %v", err)
+	journals := a.journals()
+	if journals != "" {
+		journals = filepath.Join(journals, "get")
+		if err := transfer.PruneDownloads(journals, journal.Lifetime); err != nil {
+			a.printer.Warn("old partial files stay: %v", err)
+		}
 	}
 	g := &getter{app: a, journals: journals, options: o, engine: engine, meter: meter}
 	stop := a.printer.Progress(ctx, meter, "get")
@@ -296,12 +300,12 @@ func (g *getter) file(ctx context.Context, into *folder, it item) error {
 		g.printer.Info("%s: %s were here from an earlier run", path, term.Size(got.Resumed))
 	}
 	if !g.json() {
-		return g.printer.Print(g.streams.Name(path))
+		return told(path+" is written", g.printer.Print(g.streams.Name(path)))
 	}
-	return g.printer.PrintJSON(receivedJSON{
+	return told(path+" is written", g.printer.PrintJSON(receivedJSON{
 		V: 1, Location: loc.String(), Path: path, Size: got.Size, ETag: known(got.ETag),
 		Verified: got.Verified, Seconds: time.Since(began).Seconds(),
-	})
+	}))
 }
 
 // dry says that nothing is to be done, and tells what would be.

@@ -36,6 +36,9 @@ one, the default profile's root. s3:// lists the buckets.`, 4, 5, 7),
   hoist ls --uploads s3://bucket/`,
 		Args: takes(0, 1, "one location at most"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if o.limit < 0 {
+				return usage("--limit %d is less than nothing", o.limit)
+			}
 			if o.location, err = a.location(args); err != nil {
 				return err
 			}

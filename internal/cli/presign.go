@@ -2,9 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,9 @@ secret: it may be used by whoever has it.
 			if err := o.parse(a, args); err != nil {
 				return err
 			}
+			if err := o.check(cmd); err != nil {
+				return err
+			}
 			return a.presign(cmd.Context(), &o)
 		},
 	}
@@ -94,9 +98,23 @@ func (o *presignOptions) parse(a *app, args []string) (err error) {
 			}
 		}
 	}
-	switch {
-	case len(o.sources) == 0:
+	if len(o.sources) == 0 {
 		return fault.WithHint(usage("nothing to presign"), "hoist presign FILE... DEST, or hoist presign --get LOCATION...")
+	}
+	return nil
+}
+
+// check refuses what does not go together.
+func (o *presignOptions) check(cmd *cobra.Command) error {
+	switch {
+	case cmd.Flags().Changed("expires") && o.expires <= 0:
+		return usage("--expires 0 would be over at once")
+	case o.get:
+		return onlyWith(cmd, "with --get", "get", "expires", "version-id", "output", "set")
+	case o.versionID != "":
+		return usage("--version-id goes with --get")
+	case len(o.sources) > 1 && slices.Contains(o.sources, "-"):
+		return fault.WithHint(usage("- is a file that is elsewhere, and goes alone"), "if it is a file here, write ./-")
 	case o.eager && o.lazy:
 		return usage("--eager and --lazy do not go together")
 	case o.method != "" && o.method != string(ticket.Put) && o.method != string(ticket.Post) && o.method != string(ticket.Multipart):
@@ -112,14 +130,11 @@ func (o *presignOptions) parse(a *app, args []string) (err error) {
 func (a *app) presign(ctx context.Context, o *presignOptions) (err error) {
 	out := a.streams.Out
 	if o.output != "" && !a.settings.DryRun {
-		file, err := os.OpenFile(o.output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err := openSecret(o.output)
 		if err != nil {
 			return usage("%w", err)
 		}
-		defer file.Close()
-		if err := file.Chmod(0o600); err != nil {
-			return usage("%s: %w", o.output, err)
-		}
+		defer func() { err = errors.Join(err, file.Close()) }()
 		out = file
 	}
 	if o.get {
@@ -164,6 +179,9 @@ func (a *app) presignFiles(ctx context.Context, o *presignOptions, spec object.S
 	if to.flat, err = a.isAPI(o.dest); err != nil {
 		return err
 	}
+	if err := to.distinct(walk.Files(o.sources, o.walk)); err != nil {
+		return err
+	}
 	count := 0
 	for found := range walk.Files(o.sources, o.walk) {
 		count++
@@ -202,7 +220,7 @@ func (a *app) presignOne(ctx context.Context, o *presignOptions, spec object.Spe
 		return err
 	}
 	if local && (o.eager || o.format != "ticket") {
-		return fault.WithHint(usage("%s: its URLs end with the command that made them", o.dest), "hoist serve --to %s: makes URLs that last", o.dest.Profile)
+		return fault.WithHint(usage("the URLs of %s end with the command that made them", o.dest), "hoist serve --to %s: makes URLs that last", o.dest.Profile)
 	}
 	p, err := a.open(ctx, o.dest)
 	if err != nil {
@@ -214,12 +232,16 @@ func (a *app) presignOne(ctx context.Context, o *presignOptions, spec object.Spe
 	}
 	switch o.format {
 	case "url":
-		return a.writeURL(t, out)
+		err = a.writeURL(t, out)
 	case "curl":
-		return writeCurl(t, source, out)
+		err = writeCurl(t, source, out)
 	default:
-		return ticket.Write(out, t)
+		err = ticket.Write(out, t)
 	}
+	if err != nil && p.Stateful(spec) { // nobody has the ticket
+		err = upload.GiveUp(ctx, p, t, err)
+	}
+	return err
 }
 
 type presignedJSON struct {
@@ -236,7 +258,7 @@ func (a *app) presignGet(ctx context.Context, o *presignOptions, loc location.Lo
 		return err
 	}
 	if local {
-		return fault.WithHint(usage("%s: its URLs end with the command that made them", loc), "hoist serve --to %s: makes URLs that last", loc.Profile)
+		return fault.WithHint(usage("the URLs of %s end with the command that made them", loc), "hoist serve --to %s: makes URLs that last", loc.Profile)
 	}
 	p, err := a.open(ctx, loc)
 	if err != nil {

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/term"
 	"github.com/hoist-cli/hoist/internal/ticket"
 	"github.com/hoist-cli/hoist/internal/upload"
 )
@@ -63,17 +67,24 @@ func newObjectJSON(o *object.Object) objectJSON {
 // stored prints an object that was uploaded or completed: its URL as its API
 // gives it, or its location.
 func (a *app) stored(r *upload.Result) error {
-	if a.json() {
-		return a.printer.PrintJSON(uploadJSON{
-			V: 1, Source: known(r.Source), Location: known(r.Location), URL: known(r.URL), Key: known(r.Key),
-			Size: r.Size, ETag: known(r.ETag), Checksum: r.Checksum, VersionID: known(r.VersionID),
-			Parts: r.Parts, Seconds: r.Took.Seconds(), Resumed: r.Resumed, Record: record(r.Record),
-		})
+	place := cmp.Or(r.URL, r.Location)
+	if !a.json() {
+		return told(place+" is stored", a.printer.Print(a.streams.Name(place)))
 	}
-	if r.URL != "" {
-		return a.printer.Print(a.streams.Name(r.URL))
+	return told(place+" is stored", a.printer.PrintJSON(uploadJSON{
+		V: 1, Source: known(r.Source), Location: known(r.Location), URL: known(r.URL), Key: known(r.Key),
+		Size: r.Size, ETag: known(r.ETag), Checksum: r.Checksum, VersionID: known(r.VersionID),
+		Parts: r.Parts, Seconds: r.Took.Seconds(), Resumed: r.Resumed, Record: record(r.Record),
+	}))
+}
+
+// told is what it means that a result was written with err: what is done stays
+// done, and nobody needs to read of it.
+func told(done string, err error) error {
+	if err == nil || errors.Is(err, term.ErrUnread) {
+		return nil
 	}
-	return a.printer.Print(a.streams.Name(r.Location))
+	return fmt.Errorf("%s, but that cannot be told: %w", done, err)
 }
 
 func known(s string) *string {

@@ -101,13 +101,13 @@ func (a *app) rm(ctx context.Context, loc location.Location, o *rmOptions) error
 		}
 		if a.json() {
 			where := loc.At(path).String()
-			if err := a.printer.PrintJSON(removedJSON{V: 1, Location: &where, Removed: err == nil}); err != nil {
+			if err := told(where+" is removed", a.printer.PrintJSON(removedJSON{V: 1, Location: &where, Removed: err == nil})); err != nil {
 				return err
 			}
 		}
 	}
-	if o.recursive {
-		a.printer.Info("%d objects removed", count)
+	if o.recursive && listing == nil {
+		a.printer.Info("objects removed: %d", count)
 	}
 	return errors.Join(listing, a.several(failed, count))
 }
@@ -153,11 +153,13 @@ func (a *app) rmUploads(ctx context.Context, loc location.Location, o *rmOptions
 			failed = append(failed, named(found.Location, err))
 		}
 		if a.json() {
-			if err := a.printer.PrintJSON(removedJSON{V: 1, Upload: &found.ID, Removed: err == nil}); err != nil {
+			if err := told(found.Location+" is given up", a.printer.PrintJSON(removedJSON{V: 1, Upload: &found.ID, Removed: err == nil})); err != nil {
 				return err
 			}
 		}
 	}
-	a.printer.Info("%d unfinished uploads given up", count)
+	if !a.settings.DryRun {
+		a.printer.Info("unfinished uploads given up: %d", count)
+	}
 	return a.several(failed, count)
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/mediatype"
 	"github.com/hoist-cli/hoist/internal/provider"
 	"github.com/hoist-cli/hoist/internal/signature"
@@ -83,6 +84,9 @@ func (a *app) uploadWithTickets(ctx context.Context, o *uploadOptions) error {
 	files := make([]*transfer.File, len(o.sources))
 	for i, source := range o.sources {
 		if files[i], err = openFile(source); err != nil {
+			if _, place := location.Parse(source); place {
+				err = fault.WithHint(err, "the ticket says where it goes: leave %s out", source)
+			}
 			return fault.At(fault.Plan, err)
 		}
 	}
@@ -150,7 +154,8 @@ func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transf
 			t.AddReceipt(r)
 		}
 		if err := ticket.Write(a.streams.Out, t); err != nil {
-			return err
+			// Not as an ErrUnread: nothing can be finished without the receipts.
+			return fault.At(fault.Send, fault.New(fault.Failed, "%s is sent, but its receipts cannot be written: %v", files[i].Path, err))
 		}
 	}
 	if ctx.Err() != nil {
@@ -281,6 +286,9 @@ func (a *app) writeURL(t *ticket.Ticket, out io.Writer) error {
 	}
 	for name, value := range request.Header {
 		a.printer.Warn("this URL works only with the header %s: %s", name, value)
+	}
+	if a.json() {
+		return writeJSON(out, presignedJSON{V: 1, Location: t.Location, Method: request.Method, URL: request.URL, Expires: t.Expires})
 	}
 	_, err = io.WriteString(out, request.URL+"\n")
 	return err

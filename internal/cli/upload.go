@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,6 +61,9 @@ where it stopped.
   hoist upload s3://bucket/db.sql.gz -- sh -c 'pg_dump app | gzip'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.parse(a, args, cmd.ArgsLenAtDash()); err != nil {
+				return err
+			}
+			if err := o.check(cmd); err != nil {
 				return err
 			}
 			return a.upload(cmd.Context(), &o)
@@ -122,23 +126,47 @@ func (o *uploadOptions) fromFiles(a *app) error {
 		}
 		listed, err := walk.ReadList(o.filesFrom, a.streams.In)
 		if err != nil {
-			return err
+			return fault.At(fault.Plan, err)
 		}
 		o.sources, o.walk.KeepPaths = listed, true
 	}
-	if len(o.sources) == 0 {
+	switch {
+	case len(o.sources) > 0:
+		return nil
+	case o.dest.Profile != "" && o.dest.Path != "":
+		return fault.WithHint(usage("no file to upload to %s", o.dest), "if it is a file itself, write ./%s", o.dest)
+	default:
 		return fault.WithHint(usage("no file to upload"), "hoist upload FILE... %s", o.dest)
 	}
-	return nil
 }
 
-func (a *app) upload(ctx context.Context, o *uploadOptions) error {
+// check refuses what does not go together.
+func (o *uploadOptions) check(cmd *cobra.Command) error {
 	switch {
 	case o.parts != "" && o.ticket == "":
 		return fault.WithHint(usage("--parts is for --ticket"), "hoist presign FILE DEST makes a ticket; a folder is split by --shard")
 	case o.shard != "" && o.ticket != "":
 		return fault.WithHint(usage("--shard and --ticket do not go together"), "split one file by --parts A-B")
+	case o.ticket != "":
+		// A plain URL may be signed with the type; an API may sign more parts.
+		return onlyWith(cmd, "with --ticket: the ticket says where and how",
+			"ticket", "parts", "content-type", "set", "no-verify", "concurrency", "limit-rate")
+	case o.command != nil:
+		return without(cmd, "with a command's output", "recursive", "include", "exclude", "files-from", "shard")
+	case o.streamed():
+		return without(cmd, "with a stream", "include", "exclude", "shard")
+	case o.filesFrom == "" && slices.Contains(o.sources, "-"):
+		return fault.WithHint(usage("- is standard input, and goes alone"), "if it is a file, write ./-")
 	}
+	return nil
+}
+
+// streamed says whether the source is one that can be read only once.
+func (o *uploadOptions) streamed() bool {
+	return len(o.sources) == 1 && o.filesFrom == "" && isStream(o.sources[0])
+}
+
+func (a *app) upload(ctx context.Context, o *uploadOptions) error {
 	if o.ticket != "" {
 		return a.uploadWithTickets(ctx, o)
 	}
@@ -149,7 +177,7 @@ func (a *app) upload(ctx context.Context, o *uploadOptions) error {
 	if o.command != nil {
 		return a.uploadCommandOutput(ctx, o, spec)
 	}
-	if len(o.sources) == 1 && isStream(o.sources[0]) {
+	if o.streamed() {
 		return a.uploadSource(ctx, o, spec)
 	}
 	return a.uploadFiles(ctx, o, spec)
@@ -247,7 +275,11 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	}
 	batch := upload.Batch{
 		Files: share.files(walk.Files(o.sources, o.walk)), Path: to.path, Spec: spec,
-		Unique: len(o.sources) > 1 || to.flat,
+	}
+	if len(o.sources) > 1 || to.flat {
+		if err := to.distinct(batch.Files); err != nil {
+			return err
+		}
 	}
 	if a.settings.DryRun {
 		for file := range batch.Files {
@@ -259,7 +291,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	if err != nil {
 		return err
 	}
-	if !to.one && !o.noResume {
+	if !to.one && u.Journals != "" {
 		list, err := a.runList(o, u.Provider.Address(), share)
 		if err != nil {
 			return err
@@ -341,8 +373,10 @@ func (a *app) uploader(ctx context.Context, o *uploadOptions) (*upload.Uploader,
 		Inform: a.printer.Info, Warn: a.printer.Warn,
 		Complete: a.completeCommandLine,
 	}
-	if !o.noResume {
-		u.Journals = config.StateDir()
+	if o.noResume {
+		return u, meter, nil
+	}
+	if u.Journals = a.journals(); u.Journals != "" {
 		// Old journals are of uploads that stores have given up by now.
 		if err := journal.Prune(u.Journals, journal.Lifetime); err != nil {
 			a.printer.Warn("old journals stay: %v", err)

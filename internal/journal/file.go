@@ -13,6 +13,18 @@ import (
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
+// Prepare makes the folder of journals, and says why nothing can be kept there.
+func Prepare(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, "probe-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
 // read returns the ticket in the named file with its receipts, and the number
 // of bytes that hold it. Since every line is synced before the next one is
 // begun, a line that cannot be read is the torn end, and the rest is dropped.

@@ -177,10 +177,7 @@ func (p *Printer) print(line []byte) error {
 	}
 	_, err := p.streams.Out.Write(line)
 	p.show(bar)
-	if err != nil {
-		return fmt.Errorf("write standard output: %w", err)
-	}
-	return nil
+	return err
 }
 
 func (p *Printer) event(v any) {

@@ -10,8 +10,10 @@
 package term
 
 import (
+	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -30,11 +32,26 @@ type Streams struct {
 	Columns func() int
 }
 
+// ErrUnread is what writing to standard output fails with when its reader has
+// gone, as head does once it has enough.
+var ErrUnread = errors.New("nobody reads standard output any more")
+
+// stdout is standard output in a process that SIGPIPE does not kill.
+type stdout struct{ file *os.File }
+
+func (o stdout) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		err = ErrUnread
+	}
+	return n, err
+}
+
 // System returns the streams of this process.
 func System() *Streams {
 	return &Streams{
 		In:     os.Stdin,
-		Out:    os.Stdout,
+		Out:    stdout{os.Stdout},
 		Err:    os.Stderr,
 		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),

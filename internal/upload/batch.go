@@ -26,8 +26,6 @@ type Batch struct {
 	Path func(walk.File) string
 	// Spec is what all files have in common; File.Type "" is found for each.
 	Spec object.Spec
-	// Unique refuses a file that goes where another of the run went.
-	Unique bool
 	// List knows what an earlier run has finished; it may be nil.
 	List *journal.Run
 	// Report is told of every file, by one goroutine at a time: either the
@@ -50,7 +48,6 @@ func (u *Uploader) Batch(ctx context.Context, b Batch) (Outcome, error) {
 		mu      sync.Mutex
 		workers sync.WaitGroup
 		files   = make(chan walk.File)
-		taken   = make(map[string]string)
 	)
 	work := func() {
 		for file := range files {
@@ -63,13 +60,6 @@ func (u *Uploader) Batch(ctx context.Context, b Batch) (Outcome, error) {
 	}
 	began := 0
 	for file := range b.Files {
-		if b.Unique && file.Err == nil {
-			if first, twice := taken[b.Path(file)]; twice {
-				file.Err = fault.New(fault.Usage, "%s goes where %s goes: %s", file.Path, first, b.Path(file))
-			} else {
-				taken[b.Path(file)] = file.Path
-			}
-		}
 		if file.Err == nil && u.Found != nil {
 			u.Found(file.Info.Size())
 		}
@@ -154,6 +144,8 @@ func (o *Outcome) count(result *Result, err error) {
 func (o *Outcome) err(ctx context.Context) error {
 	total := o.Stored + o.Skipped + o.Failed
 	switch {
+	case ctx.Err() != nil && o.Stored+o.Skipped == 0:
+		return fault.At(fault.Send, fault.WithHint(context.Cause(ctx), "run the same command again"))
 	case ctx.Err() != nil:
 		return &fault.Error{
 			Stage: fault.Send, Err: context.Cause(ctx),

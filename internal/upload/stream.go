@@ -82,7 +82,7 @@ func (u *Uploader) Stream(ctx context.Context, in Stream, spec object.Spec) (*Re
 func (u *Uploader) streamEnded(ctx context.Context, t *ticket.Ticket, spec object.Spec, err error) error {
 	if u.Journals == "" || !isUnconfirmed(t, err) {
 		if u.Provider.Stateful(spec) {
-			err = giveUp(ctx, u.Provider, t, err)
+			err = GiveUp(ctx, u.Provider, t, err)
 		}
 		return err
 	}

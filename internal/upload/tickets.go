@@ -140,7 +140,7 @@ func Presign(ctx context.Context, p provider.Provider, spec object.Spec, lazy bo
 	}
 	if err := p.SignAll(ctx, t); err != nil {
 		if p.Stateful(spec) {
-			err = giveUp(ctx, p, t, err)
+			err = GiveUp(ctx, p, t, err)
 		}
 		return nil, fault.At(fault.Sign, err)
 	}

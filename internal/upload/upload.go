@@ -193,7 +193,7 @@ func (s *session) ended(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, fault.ErrStartOver), len(s.ticket.Parts) == 1 && len(s.ticket.Receipts) == 0, // nothing to go on with
 		s.journal == nil, fault.KindOf(err) == fault.Integrity, fault.KindOf(err) == fault.Exists:
-		err = giveUp(ctx, s.Provider, s.ticket, err)
+		err = GiveUp(ctx, s.Provider, s.ticket, err)
 		if s.journal != nil {
 			if left := s.journal.Remove(); left != nil {
 				err = fmt.Errorf("%w; %w", err, left)
@@ -231,8 +231,8 @@ func (u *Uploader) completing(path string, err error) error {
 	return &fault.Error{Hint: command, Err: err}
 }
 
-// giveUp aborts an upload that failed with err, and says so if that fails too.
-func giveUp(ctx context.Context, p provider.Provider, t *ticket.Ticket, err error) error {
+// GiveUp aborts an upload that failed with err, and says so if that fails too.
+func GiveUp(ctx context.Context, p provider.Provider, t *ticket.Ticket, err error) error {
 	if left := abort(ctx, p, t); left != nil {
 		return fmt.Errorf("%w; %w", err, left)
 	}

@@ -606,18 +606,6 @@ func TestBatch(t *testing.T) {
 			t.Errorf("stage %q", fault.StageOf(err))
 		}
 	})
-	t.Run("two go to one place", func(t *testing.T) {
-		b := batch(walk.Files([]string{filepath.Join(dir, "a.txt"), filepath.Join(dir, "a.txt")}, all), ignore)
-		b.Unique = true
-		var said error
-		b.Report = func(_ walk.File, _ *upload.Result, err error) { said = errors.Join(said, err) }
-		o, err := s.uploader("").Batch(t.Context(), b)
-		wantKind(t, err, fault.Mixed)
-		wantKind(t, said, fault.Usage, "goes where")
-		if o.Stored != 1 || o.Failed != 1 {
-			t.Errorf("%+v", o)
-		}
-	})
 	t.Run("what is finished is skipped", func(t *testing.T) {
 		id := journal.RunIdentity{Sources: []string{dir}}
 		where := t.TempDir()
