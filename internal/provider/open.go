@@ -8,6 +8,7 @@ import (
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/local"
+	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/recipe"
 	"github.com/hoist-cli/hoist/internal/s3"
 )
@@ -116,6 +117,19 @@ func localConfig(running *local.Store, p config.Profile, s config.Settings, clie
 		// The port is another one each time; what stays is the folder.
 		Endpoint: running.Endpoint, Address: "local:" + p.Root,
 		AccessKeyID: running.AccessKeyID, SecretAccessKey: running.SecretAccessKey,
-		HTTP: client, Retries: s.Retries, CheckKey: running.CheckKey,
+		HTTP: client, Retries: s.Retries, CheckKey: running.CheckKey, CheckAttributes: localAttributes,
 	}
+}
+
+// localAttributes refuses what the local store would take and forget.
+func localAttributes(a object.Attributes) error {
+	switch {
+	case a.SSE != "" || a.SSEKMSKeyID != "":
+		return fault.WithHint(fault.New(fault.Usage, "a local store does not encrypt"), "leave out --sse; the disk below it may be encrypted")
+	case a.StorageClass != "" && a.StorageClass != "STANDARD":
+		return fault.WithHint(fault.New(fault.Usage, "a local store has no storage class %s", a.StorageClass), "leave out --storage-class")
+	case a.ACL != "" && a.ACL != "private":
+		return fault.WithHint(fault.New(fault.Usage, "a local store is its owner's alone: there is no ACL %s", a.ACL), "leave out --acl")
+	}
+	return nil
 }

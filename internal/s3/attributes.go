@@ -37,19 +37,19 @@ func isAttribute(name string) bool {
 // attributes returns what the object is stored with as headers of PutObject.
 func attributes(spec object.Spec) (map[string]string, error) {
 	h := map[string]string{
-		"Content-Type":                 spec.File.Type,
-		"Cache-Control":                spec.CacheControl,
-		"Content-Disposition":          spec.ContentDisposition,
-		"Content-Encoding":             spec.ContentEncoding,
-		"Content-Language":             spec.ContentLanguage,
-		"X-Amz-Acl":                    spec.ACL,
-		"X-Amz-Storage-Class":          spec.StorageClass,
-		"X-Amz-Server-Side-Encryption": spec.SSE,
+		"Content-Type":        spec.File.Type,
+		"Cache-Control":       spec.CacheControl,
+		"Content-Disposition": spec.ContentDisposition,
+		"Content-Encoding":    spec.ContentEncoding,
+		"Content-Language":    spec.ContentLanguage,
+		"X-Amz-Acl":           spec.ACL,
+		classHeader:           spec.StorageClass,
+		sseHeader:             spec.SSE,
 		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": spec.SSEKMSKeyID,
 		"X-Amz-Tagging": tagging(spec.Tags),
 	}
 	if spec.SSEKMSKeyID != "" && spec.SSE == "" {
-		h["X-Amz-Server-Side-Encryption"] = string(types.ServerSideEncryptionAwsKms)
+		h[sseHeader] = string(types.ServerSideEncryptionAwsKms)
 	}
 	if spec.NoClobber {
 		h["If-None-Match"] = "*"
@@ -114,8 +114,8 @@ func createInput(bucket, key string, spec object.Spec) (*sdk.CreateMultipartUplo
 		Metadata:             spec.Metadata,
 		Tagging:              optional("X-Amz-Tagging"),
 		ACL:                  types.ObjectCannedACL(h["X-Amz-Acl"]),
-		StorageClass:         types.StorageClass(h["X-Amz-Storage-Class"]),
-		ServerSideEncryption: types.ServerSideEncryption(h["X-Amz-Server-Side-Encryption"]),
+		StorageClass:         types.StorageClass(h[classHeader]),
+		ServerSideEncryption: types.ServerSideEncryption(h[sseHeader]),
 		SSEKMSKeyId:          optional("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"),
 	}, nil
 }

@@ -44,6 +44,11 @@ func (s *Store) Finish(ctx context.Context, t *ticket.Ticket) (*object.Object, e
 			return nil, err
 		}
 	}
+	if s.custom {
+		if err := s.heeded(ctx, st, obj.VersionID); err != nil {
+			return nil, err
+		}
+	}
 	s.started.Delete(st.Nonce)
 	s.decoded.Delete(string(t.State))
 	return obj, nil

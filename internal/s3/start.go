@@ -34,6 +34,11 @@ func (s *Store) Start(ctx context.Context, spec object.Spec) (*ticket.Ticket, er
 	if len(spec.Options) > 0 {
 		return nil, cannot("S3 has no options to --set", "use --metadata, --tag and the like")
 	}
+	if s.cfg.CheckAttributes != nil {
+		if err := s.cfg.CheckAttributes(spec.Attributes); err != nil {
+			return nil, err
+		}
+	}
 	expires := spec.Expires
 	switch {
 	case expires == 0:
@@ -58,8 +63,11 @@ func (s *Store) Start(ctx context.Context, spec object.Spec) (*ticket.Ticket, er
 			t.Method = ticket.Put
 		}
 	}
-	if spec.MaxSize != 0 && t.Method != ticket.Post {
+	switch {
+	case spec.MaxSize != 0 && t.Method != ticket.Post:
 		return nil, cannot("only a form can bound the size", "leave out --max-size, or use --method post")
+	case spec.MaxSize != 0 && spec.MaxSize < spec.File.Size:
+		return nil, cannot("the form would not take the file itself", "let --max-size be the file's size at least")
 	}
 	switch t.Method {
 	case ticket.Put:
@@ -73,6 +81,7 @@ func (s *Store) Start(ctx context.Context, spec object.Spec) (*ticket.Ticket, er
 				return nil, fault.New(fault.Usage, "%s: %w", t.Location, err)
 			}
 		}
+		st.Headers = remembered(spec)
 		err = s.create(ctx, key, spec, &st)
 	default:
 		err = fault.New(fault.Usage, "S3 has no method %q", t.Method)

@@ -29,7 +29,8 @@ type state struct {
 	Checksum string `json:"checksum,omitempty"`
 	// ExpiresIn is how long a signed request lives, in seconds.
 	ExpiresIn int64 `json:"expires_in"`
-	// Headers of a PUT, or Fields of a form, that carry the object's attributes.
+	// Headers of a PUT, or Fields of a form, that carry the object's attributes. Of
+	// a multipart upload, which was created with them, those that heeded looks at.
 	Headers   map[string]string `json:"headers,omitempty"`
 	Fields    map[string]string `json:"fields,omitempty"`
 	MaxSize   int64             `json:"max_size,omitempty"` // bytes; forms only

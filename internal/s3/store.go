@@ -22,6 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/wire"
 )
 
@@ -63,6 +64,8 @@ type Config struct {
 	Retries int
 	// CheckKey refuses what the store cannot hold before anything is sent; it may be nil.
 	CheckKey func(key string) error
+	// CheckAttributes refuses what the store does not keep beside the bytes, likewise.
+	CheckAttributes func(object.Attributes) error
 }
 
 // Store is one bucket below one prefix. Its methods may be called from several goroutines.
@@ -221,7 +224,7 @@ func (s *Store) connect(ctx context.Context) (*remote, error) {
 // bucket is connect for what needs a bucket.
 func (s *Store) bucket(ctx context.Context) (*remote, error) {
 	if s.cfg.Bucket == "" {
-		return nil, fault.WithHint(fault.New(fault.Usage, "%s names no bucket", s.cfg.Base), "write s3://BUCKET/KEY, or set AWS_BUCKET")
+		return nil, fault.WithHint(fault.New(fault.Usage, "no bucket is named"), "write s3://BUCKET/KEY, or set AWS_BUCKET")
 	}
 	return s.connect(ctx)
 }
