@@ -214,6 +214,8 @@ func TestHostileLists(t *testing.T) {
 	for name, test := range map[string]struct{ body, says string }{
 		"the same page":    {full, "returned the same page twice"},
 		"no path":          {`{"data": [{"size": 1}]}`, "returned no path"},
+		"another line":     {`{"data": [{"guid": "g", "url": "https://a/\nb"}]}`, "url: it has control characters"},
+		"url of a number":  {`{"data": [{"guid": "g", "url": 1}]}`, "a number is no string"},
 		"size of a string": {`{"data": [{"guid": "g", "size": "big"}]}`, "size: a string is no whole number"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,8 +3,10 @@ package recipe
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
@@ -31,13 +33,28 @@ type state struct {
 type objectAnswer struct {
 	Path        *string         `json:"path,omitempty"` // what get, stat and rm take
 	Key         string          `json:"key,omitempty"`
-	URL         string          `json:"url,omitempty"`
+	URL         printedURL      `json:"url,omitempty"`
 	Size        *int64          `json:"size,omitempty"`     // bytes
 	Modified    *rfc3339        `json:"modified,omitempty"` // RFC 3339
 	ETag        string          `json:"etag,omitempty"`
 	ContentType string          `json:"content_type,omitempty"`
 	VersionID   string          `json:"version_id,omitempty"`
 	Record      json.RawMessage `json:"record,omitempty"`
+}
+
+// printedURL is one that standard output gets on a line of its own, where a line
+// break in it would be another result.
+type printedURL string
+
+// UnmarshalJSON refuses control characters.
+func (u *printedURL) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, (*string)(u)); err != nil {
+		return err
+	}
+	if strings.ContainsFunc(string(*u), unicode.IsControl) {
+		return errors.New("url: it has control characters")
+	}
+	return nil
 }
 
 // over adds to o what a knows.
@@ -59,7 +76,7 @@ func (a *objectAnswer) over(o *object.Object) {
 		from string
 	}{
 		{&o.Key, a.Key},
-		{&o.URL, a.URL},
+		{&o.URL, string(a.URL)},
 		{&o.ETag, strings.Trim(a.ETag, `"`)},
 		{&o.ContentType, a.ContentType},
 		{&o.VersionID, a.VersionID},
