@@ -232,17 +232,40 @@ func TestFinishAnswerLost(t *testing.T) {
 	}
 }
 
-// TestDeniedFinish: the bytes are stored, and the way to finish later is told.
-func TestDeniedFinish(t *testing.T) {
+// TestRefusedFinish: the bytes are stored, and the way to finish later is told,
+// unless the API knows nothing of them any more.
+func TestRefusedFinish(t *testing.T) {
 	t.Parallel()
-	s := newServer(t)
-	gipityAPI(s, func(int64) int { return http.StatusForbidden })
-	c := builtin(t, "gipity", s.URL, map[string]any{"app": "A"})
-	_, err := send(t, c, t.TempDir(), "a.bin", []byte("0123456789"))
-	if fault.KindOf(err) != fault.Denied {
-		t.Errorf("it ended with %v", err)
+	for _, test := range []struct {
+		recipe string
+		status int
+		kind   fault.Kind
+		says   []string
+	}{
+		{"gipity", http.StatusForbidden, fault.Denied, []string{"is stored, but not confirmed", "check the secret of gipity", "; then: hoist complete "}},
+		{"gitfolio", http.StatusUnauthorized, fault.Denied, []string{"sign in to GitFolio again", "; then: hoist complete "}},
+		{"gipity", http.StatusConflict, fault.Incomplete, []string{"is stored, but not confirmed", "hoist complete "}},
+		{"gipity", http.StatusNotFound, fault.NotFound, []string{"gipity: finish: Not Found", "run the same command again to start over"}},
+		{"gitfolio", http.StatusNotFound, fault.Incomplete, []string{"is stored, but not confirmed", "hoist complete "}},
+	} {
+		t.Run(fmt.Sprintf("%s %d", test.recipe, test.status), func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			gipityAPI(s, func(int64) int { return test.status })
+			s.api.HandleFunc("POST /api/v1/s3/generatePreSignedURL", func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintf(w, `{"status": "success", "data": {"uploadURL": "%s/store/x", "fileURL": "https://f.example/a", "key": "k"}}`, s.URL)
+			})
+			s.api.HandleFunc("POST /api/v1/dashboard/user/update", func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, "not what the document has", test.status)
+			})
+			c := builtin(t, test.recipe, s.URL, map[string]any{"app": "A", "type": "profile", "attach": "profileImg"})
+			_, err := send(t, c, t.TempDir(), "a.png", []byte("0123456789"))
+			if fault.KindOf(err) != test.kind {
+				t.Errorf("it ended with kind %d: %v", fault.KindOf(err), err)
+			}
+			mustSay(t, err, test.says...)
+		})
 	}
-	mustSay(t, err, "is stored, but not confirmed", "check the secret of gipity", "; then: hoist complete ")
 }
 
 // TestExpired: where the URL has ended, the upload goes on with a new one: a new
