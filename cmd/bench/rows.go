@@ -67,10 +67,10 @@ func (l limit) String() string {
 		text += fmt.Sprintf(format, args...)
 	}
 	if l.cpu > 0 {
-		add("CPU ≤ %g × %s", l.cpu, l.of)
+		add("CPU ≤ %.3g × %s", l.cpu, l.of)
 	}
 	if l.wall > 0 {
-		add("wall ≤ %g × %s", l.wall, l.of)
+		add("wall ≤ %.3g × %s", l.wall, l.of)
 	}
 	if l.seconds > 0 {
 		add("≤ %g ms", l.seconds*1000)

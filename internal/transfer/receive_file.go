@@ -215,9 +215,11 @@ func (p *partial) commit(d Download) error {
 		if err := p.file.Chmod(p.replace); err != nil { // past the umask
 			return err
 		}
-	}
-	if err := p.file.Sync(); err != nil {
-		return err
+		// After a power loss there must be one of the two. A new file is as safe as one
+		// of cp or curl: to wait for the disk takes as long again as to get it.
+		if err := p.file.Sync(); err != nil {
+			return err
+		}
 	}
 	if !p.ours() {
 		return fault.WithHint(fault.New(fault.Failed, "another program has replaced the partial file %s", p.name), "get it again")

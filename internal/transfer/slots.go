@@ -118,9 +118,9 @@ const (
 	// requestWork is how many bytes a request counts for besides its own:
 	// of small files it is their number that makes the rate.
 	requestWork = 64 << 10
-	// A doubling that brings a quarter goes on to the next, and what brings
-	// less than a twentieth is noise.
-	doubles, grows           = 1.25, 1.05
+	// A doubling that brings two fifths goes on to the next, and what brings
+	// less than a tenth is noise.
+	doubles, grows           = 1.4, 1.1
 	firstPatience, mostHolds = 4, 64
 )
 
