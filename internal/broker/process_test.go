@@ -44,7 +44,7 @@ func child(p place, stop string) int {
 		fmt.Println(err)
 		return 1
 	}
-	defer closeStore()
+	defer func() { _ = closeStore() }() // the process ends with it
 	b, err := broker.New(broker.Config{Bucket: stopping{store, stop}, Tokens: tokens()})
 	if err != nil {
 		fmt.Println(err)

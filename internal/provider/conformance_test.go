@@ -368,9 +368,9 @@ func providers() map[string]func(*testing.T) subject {
 		{"presigned-post", "key", map[string]string{"source": "public_image"}, []string{"stat", "get", "remove"}},
 	} {
 		for over, store := range map[string]func(*testing.T) subject{
-			"": embedded, " over minio": func(t *testing.T) subject { return server(t, "MINIO") },
+			"embedded": embedded, "minio": func(t *testing.T) subject { return server(t, "MINIO") },
 		} {
-			all[a.name+over] = func(t *testing.T) subject {
+			all[a.name+" over "+over] = func(t *testing.T) subject {
 				s := api(t, store(t), a.name, a.secret, a.options)
 				s.lacks = a.lacks
 				return s
