@@ -58,6 +58,7 @@ func errUnknownCondition(name string) error { return fmt.Errorf("unknown conditi
 //	requests OP MIN [MAX]        between MIN and MAX (default: MIN) requests OP have come; OP "any" is all
 //	held                         waits until a request of what runs with & is held
 //	interrupt INT|TERM|KILL      sends it a signal then
+//	doubled INT|TERM             as interrupt, and again a moment later
 //	insist INT|TERM              sends it again and again until the process has ended
 //	status CODE|killed           how it ended; after "wait"
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -85,6 +86,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"requests":  {2, 3, requests},
 		"held":      {0, 0, waitHeld},
 		"interrupt": {1, 1, interrupt},
+		"doubled":   {1, 1, doubled},
 		"insist":    {1, 1, insist},
 		"status":    {1, 1, status},
 		"serve":     {0, -1, startServer},
@@ -313,6 +315,16 @@ func interrupt(ts *testscript.TestScript, args []string) {
 	waitHeld(ts, nil)
 	w := worldOf(ts)
 	ts.Check(w.background.Process.Signal(signalOf(ts, args[0])))
+}
+
+// doubled is interrupt by what hands a signal on, as GNU timeout does: it comes
+// twice, the second time a moment later.
+func doubled(ts *testscript.TestScript, args []string) {
+	interrupt(ts, args)
+	time.Sleep(5 * time.Millisecond)
+	if err := worldOf(ts).background.Process.Signal(signalOf(ts, args[0])); !errors.Is(err, os.ErrProcessDone) {
+		ts.Check(err)
+	}
 }
 
 func insist(ts *testscript.TestScript, args []string) {

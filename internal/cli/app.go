@@ -281,7 +281,7 @@ func (a *app) each(ctx context.Context, args []string, do func(location.Location
 			if stopped(ctx, err) {
 				return err
 			}
-			failed = append(failed, named(args[i], err))
+			failed = append(failed, ofPlace(args[i], err))
 		}
 	}
 	return a.several(failed, len(places)-len(failed))
@@ -312,7 +312,7 @@ func (a *app) several(failed []error, ok int) error {
 		if ok > 0 || fault.KindOf(err) != kind {
 			kind = fault.Mixed
 		}
-		a.printer.Error(term.Failure{Err: err, Exit: exitCode(err)})
+		a.printer.Error(failure(err))
 	}
 	return &fault.Error{
 		Stage: fault.StageOf(failed[0]), Kind: kind,

@@ -46,11 +46,10 @@ func Main(ctx context.Context, args []string, streams *term.Streams, version str
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
-	exit = exitCode(err)
 	if !errors.Is(err, term.ErrUnread) { // whoever has gone has what it wanted
-		a.printer.Error(term.Failure{Err: err, Exit: exit})
+		a.printer.Error(failure(err))
 	}
-	return exit
+	return exitCode(err)
 }
 
 // crashed is what is said of a panic.

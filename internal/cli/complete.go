@@ -58,9 +58,9 @@ func (a *app) complete(ctx context.Context, names []string, o *completeOptions) 
 	for i, t := range tickets {
 		if err := a.completeOne(ctx, t, places[i], o); err != nil {
 			if stopped(ctx, err) {
-				return named(t.Location, err)
+				return ofPlace(t.Location, err)
 			}
-			failed = append(failed, named(t.Location, err))
+			failed = append(failed, ofPlace(t.Location, err))
 		}
 	}
 	return a.several(failed, len(tickets)-len(failed))

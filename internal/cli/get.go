@@ -181,7 +181,7 @@ func (g *getter) stream(ctx context.Context) error {
 			_, err = g.engine.ReceiveTo(ctx, d, out)
 		}
 		if err != nil {
-			return named(loc.String(), err) // what follows would be in the wrong place
+			return ofPlace(loc.String(), err) // what follows would be in the wrong place
 		}
 		g.meter.Files.Add(1)
 	}
@@ -264,7 +264,7 @@ func (g *getter) ended(loc location.Location, err error) {
 		g.meter.Files.Add(1)
 		return
 	}
-	g.failed = append(g.failed, fault.At(fault.Get, named(loc.String(), err)))
+	g.failed = append(g.failed, fault.At(fault.Get, ofPlace(loc.String(), err)))
 }
 
 // file gets one object into its file.

@@ -201,7 +201,7 @@ func (a *app) presignFiles(ctx context.Context, o *presignOptions, spec object.S
 			described.File.Type = "" // whoever uses a bare URL sends no type, and what is signed must be sent
 		}
 		if err := a.presignOne(ctx, o, described, found.Path, out); err != nil {
-			return named(found.Path, err)
+			return ofFile(found.Path, err)
 		}
 	}
 	if count == 0 {

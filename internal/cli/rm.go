@@ -97,7 +97,7 @@ func (a *app) rm(ctx context.Context, loc location.Location, o *rmOptions) error
 		if err == nil {
 			count++
 		} else {
-			failed = append(failed, named(loc.At(path).String(), err))
+			failed = append(failed, ofPlace(loc.At(path).String(), err))
 		}
 		if a.json() {
 			where := loc.At(path).String()
@@ -150,7 +150,7 @@ func (a *app) rmUploads(ctx context.Context, loc location.Location, o *rmOptions
 		if err == nil {
 			count++
 		} else {
-			failed = append(failed, named(found.Location, err))
+			failed = append(failed, ofPlace(found.Location, err))
 		}
 		if a.json() {
 			if err := told(found.Location+" is given up", a.printer.PrintJSON(removedJSON{V: 1, Upload: &found.ID, Removed: err == nil})); err != nil {

@@ -141,7 +141,7 @@ func (a *app) sendTickets(ctx context.Context, o *uploadOptions, files []*transf
 	for i, t := range shares {
 		sending.Go(func() error {
 			if errs[i] = upload.SendTicket(ctx, engine, signers[i], files[i], t); errs[i] != nil {
-				errs[i] = named(files[i].Path, errs[i])
+				errs[i] = ofFile(files[i].Path, errs[i])
 			}
 			meter.Files.Add(1)
 			return nil
@@ -252,7 +252,7 @@ func (a *app) uploadToURL(ctx context.Context, o *uploadOptions, files []*transf
 	err = upload.SendTicket(ctx, engine, nil, files[0], t)
 	stop()
 	if err != nil {
-		return named(files[0].Path, err)
+		return ofFile(files[0].Path, err)
 	}
 	result := &upload.Result{Source: files[0].Path, Parts: 1, Took: time.Since(began)}
 	result.URL, result.Size, result.ETag = signed.Target, files[0].Size(), t.Receipts[0].ETag

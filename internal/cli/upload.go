@@ -243,7 +243,8 @@ func (a *app) uploadStream(ctx context.Context, o *uploadOptions, spec object.Sp
 	result, err := u.Stream(ctx, in, spec)
 	stop()
 	if err != nil {
-		return fmt.Errorf("%s to %s: %w", sourceName(in.Source), o.dest, err)
+		err = fmt.Errorf("%s to %s: %w", sourceName(in.Source), o.dest, err)
+		return subject{error: err, source: in.Source, location: o.dest.String()}
 	}
 	return a.stored(result)
 }
@@ -307,7 +308,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 			failed = err
 		case err != nil && stopped(ctx, err):
 		case err != nil:
-			a.printer.Error(term.Failure{Err: named(file.Path, err), Exit: exitCode(err), Source: file.Path})
+			a.printer.Error(failure(ofFile(file.Path, err)))
 		case result != nil:
 			if err := a.stored(result); err != nil {
 				failed = err
@@ -318,7 +319,7 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 	outcome, err := u.Batch(ctx, batch)
 	stop()
 	if failed != nil {
-		return named(o.sources[0], failed)
+		return ofFile(o.sources[0], failed)
 	}
 	if share.count > 1 && outcome.Stored+outcome.Skipped+outcome.Failed == 0 && ctx.Err() == nil {
 		a.printer.Info("no file is in share %s", share)
@@ -331,23 +332,6 @@ func (a *app) uploadFiles(ctx context.Context, o *uploadOptions, spec object.Spe
 		return batch.List.Remove()
 	}
 	return err
-}
-
-// named puts the file that failed before what happened, unless that says it.
-func named(file string, err error) error {
-	text := err.Error()
-	for rest := text; ; {
-		i := strings.Index(rest, file)
-		if i < 0 {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		before, after := text[:len(text)-len(rest)+i], rest[i+len(file):]
-		if (before == "" || strings.HasSuffix(before, " ") || strings.HasSuffix(before, `"`)) &&
-			(after == "" || strings.ContainsAny(after[:1], ` :,"`)) {
-			return err
-		}
-		rest = rest[i+max(len(file), 1):]
-	}
 }
 
 // uploader returns what uploads to the destination, and the meter of its bytes.

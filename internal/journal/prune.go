@@ -27,6 +27,9 @@ func Prune(dir string, olderThan time.Duration) error {
 	for _, e := range entries {
 		key := ownerOf(e.Name())
 		name := filepath.Join(dir, e.Name())
+		if kept, _ := filepath.Match(keptName, e.Name()); kept && isOld(name, before) {
+			errs = append(errs, removeAll([]string{name}))
+		}
 		if key == "" || !isOld(name, before) {
 			continue
 		}

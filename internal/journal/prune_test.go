@@ -23,6 +23,11 @@ func TestPrune(t *testing.T) {
 	must(t, r.Close())
 
 	leave(t, dir, at("s3://b/old"), sample(3))
+	kept, err := Keep(dir, sample(3))
+	must(t, err)
+	if _, _, err := read(kept); err != nil {
+		t.Errorf("the ticket that is kept: %v", err)
+	}
 	young := leave(t, dir, at("s3://b/young"), sample(3))
 	_ = startHolder(t, dir)
 	held := filepath.Join(dir, identity().key()+"-"+identity().version()+ticketExt)

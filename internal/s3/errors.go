@@ -61,7 +61,11 @@ func classes(code string) (class, bool) {
 		return class{fault.Temporary, "try again later"}, true
 	case "NotImplemented", "MethodNotAllowed", "XNotImplemented":
 		return class{fault.Usage, "this store cannot do that"}, true
-	case "EntityTooLarge", "EntityTooSmall", "KeyTooLongError", "InvalidBucketName", "InvalidStorageClass", "InvalidTag",
+	case "InvalidBucketName":
+		return class{fault.Usage, hintBucket}, true
+	case "InvalidStorageClass":
+		return class{fault.Usage, "leave out --storage-class, or name one that this store has"}, true
+	case "EntityTooLarge", "EntityTooSmall", "KeyTooLongError", "InvalidTag",
 		"MetadataTooLarge", "InvalidArgument", "InvalidRequest", "AccessControlListNotSupported", "InvalidEncryptionAlgorithmError":
 		return class{fault.Usage, ""}, true
 	}

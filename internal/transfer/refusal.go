@@ -83,7 +83,7 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 		why, hint = "policy: ", "the signed policy does not allow this file: check its size and type against it"
 	case e.Code == "NoSuchUpload":
 		hint = "the upload was aborted, expired or finished: start it again"
-	case e.Code == "NoSuchBucket":
+	case e.Code == "NoSuchBucket", e.Code == "InvalidBucketName":
 		hint = "check the bucket's name"
 	case e.Code == "EntityTooLarge", e.Code == "EntityTooSmall":
 		kind, hint = fault.Usage, "what was signed does not allow a file of this size"
@@ -95,6 +95,10 @@ func newRefusal(response *http.Response, text []byte, signed *ticket.Request) *r
 	case e.Code == "RequestTimeout", e.Code == "SlowDown", e.Code == "InternalError", e.Code == "ServiceUnavailable",
 		e.Code == "IncompleteBody", e.Code == "ConditionalRequestConflict", e.Code == "OperationAborted":
 		kind = fault.Temporary
+	case e.Code == "InvalidStorageClass":
+		kind, hint = fault.Usage, "leave out --storage-class, or name one that this store has"
+	case response.StatusCode == http.StatusNotImplemented:
+		hint = "this store cannot do that: leave the option out"
 	case response.StatusCode == http.StatusBadRequest:
 		kind, hint = fault.Usage, "the store does not take this name, or something else of the request: try another name, or fewer options"
 	case response.StatusCode == http.StatusForbidden:

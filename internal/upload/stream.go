@@ -3,13 +3,13 @@ package upload
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/journal"
 	"github.com/hoist-cli/hoist/internal/mediatype"
 	"github.com/hoist-cli/hoist/internal/object"
 	"github.com/hoist-cli/hoist/internal/provider"
@@ -86,23 +86,11 @@ func (u *Uploader) streamEnded(ctx context.Context, t *ticket.Ticket, spec objec
 		}
 		return err
 	}
-	path, failed := u.keepTicket(t)
+	path, failed := journal.Keep(u.Journals, t)
 	if failed != nil {
 		return fmt.Errorf("%w; its ticket is lost: %w", err, failed)
 	}
 	return u.completing(path, err)
-}
-
-// keepTicket writes t, a secret, to a file of its own.
-func (u *Uploader) keepTicket(t *ticket.Ticket) (string, error) {
-	if err := os.MkdirAll(u.Journals, 0o700); err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp(u.Journals, "stream-*.ticket")
-	if err != nil {
-		return "", err
-	}
-	return f.Name(), errors.Join(ticket.Write(f, t), f.Sync(), f.Close())
 }
 
 // spooled uploads a stream through an API that has to know its size first.
