@@ -41,8 +41,8 @@ type Bucket interface {
 	SignForm(ctx context.Context, spec object.Spec) (*ticket.Request, time.Time, error)
 	// SignPart returns the PUT of one part, of exactly size bytes, or of any number if that is -1.
 	SignPart(ctx context.Context, path, uploadID string, number int, size int64, expires time.Duration) (*ticket.Request, error)
-	// SignView returns a URL of the object whose answer has the given type and disposition, where they are not "".
-	SignView(ctx context.Context, path, contentType, disposition string, expires time.Duration) (string, error)
+	// SignView returns a URL of the object whose answer has the given disposition, where it is not "".
+	SignView(ctx context.Context, path, disposition string, expires time.Duration) (string, error)
 
 	CreateUpload(ctx context.Context, spec object.Spec) (uploadID string, err error)
 	CheckUpload(ctx context.Context, path, uploadID string) error

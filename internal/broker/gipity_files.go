@@ -61,7 +61,7 @@ func (b *Broker) gipityView(r *http.Request, app string, f *gipityFile) (*gipity
 		return view, nil
 	}
 	var err error
-	view.URL, err = b.bucket.SignView(r.Context(), f.file(app), "", "", viewExpires)
+	view.URL, err = b.bucket.SignView(r.Context(), f.file(app), "", viewExpires)
 	return view, err
 }
 
@@ -178,7 +178,7 @@ func (b *Broker) gipityContent(w http.ResponseWriter, r *http.Request, _ *Token,
 	}
 	target := b.publicURL(r, f.file(app))
 	if !f.Public || b.cfg.PublicBase == "" {
-		if target, err = b.bucket.SignView(r.Context(), f.file(app), "", "", redirectExpires); err != nil {
+		if target, err = b.bucket.SignView(r.Context(), f.file(app), "", redirectExpires); err != nil {
 			return storage(err)
 		}
 	}

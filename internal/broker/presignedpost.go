@@ -216,7 +216,7 @@ func (b *Broker) postSuccess(w http.ResponseWriter, r *http.Request, who *Token)
 	}
 	if answer.IsPublic {
 		answer.URL = b.publicURL(r, in.Key)
-	} else if answer.URL, err = b.bucket.SignView(r.Context(), in.Key, "", "", viewExpires); err != nil {
+	} else if answer.URL, err = b.bucket.SignView(r.Context(), in.Key, "", viewExpires); err != nil {
 		return storage(err)
 	}
 	answer.ThumbnailURL = answer.URL

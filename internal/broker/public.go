@@ -92,7 +92,7 @@ func (b *Broker) show(w http.ResponseWriter, r *http.Request, name string, segme
 			disposition = b.disposition(stored.ContentType, name)
 		}
 		var target string
-		if target, err = b.bucket.SignView(r.Context(), key, "", disposition, redirectExpires); err == nil {
+		if target, err = b.bucket.SignView(r.Context(), key, disposition, redirectExpires); err == nil {
 			w.Header().Set("Cache-Control", publicCache)
 			redirect(w, target)
 			return

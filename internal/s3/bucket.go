@@ -144,16 +144,13 @@ func (s *Store) CompleteUpload(ctx context.Context, path, uploadID string, recei
 func (s *Store) MultipartETag(receipts []ticket.Receipt) string { return multipartETag(receipts) }
 
 // SignView returns a URL that gets the object at path and lives for expires; the
-// answer's Content-Type and Content-Disposition are those given, where they are.
-func (s *Store) SignView(ctx context.Context, path, contentType, disposition string, expires time.Duration) (string, error) {
+// answer's Content-Disposition is the one given, where it is not "".
+func (s *Store) SignView(ctx context.Context, path, disposition string, expires time.Duration) (string, error) {
 	key, err := s.key(path)
 	if err != nil {
 		return "", err
 	}
 	u := unsigned{method: http.MethodGet, key: key, query: url.Values{}, header: http.Header{}, expires: expires}
-	if contentType != "" {
-		u.query.Set("response-content-type", contentType)
-	}
 	if disposition != "" {
 		u.query.Set("response-content-disposition", disposition)
 	}
