@@ -150,9 +150,13 @@ func (p *partial) ours() bool {
 }
 
 // write puts b at its place. Only one range writes at a time, since the kernel
-// has it so too, and those that wait there keep a core busy.
-func (p *partial) write(b []byte, at int64) error {
-	p.writing.Lock()
+// has it so too, and those that wait there keep a core busy. It says so to
+// crowded when the disk, not the network, is what a range waits for.
+func (p *partial) write(b []byte, at int64, crowded func()) error {
+	if !p.writing.TryLock() {
+		crowded()
+		p.writing.Lock()
+	}
 	defer p.writing.Unlock()
 	_, err := p.file.WriteAt(b, at)
 	return err

@@ -86,6 +86,14 @@ func (s *slots) throttled() {
 	}
 }
 
+// crowd is told that requests wait for each other on this machine, so that
+// more of them would only wait as well.
+func (s *slots) crowd() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.climb.crowded = true
+}
+
 func (s *slots) grant() {
 	for s.used < s.climb.limit && len(s.queue) > 0 {
 		close(s.queue[0])
@@ -109,6 +117,7 @@ type climber struct {
 	work     int64
 	requests int
 	wanted   bool // somebody had to wait
+	crowded  bool // on this machine
 }
 
 const (
@@ -128,7 +137,9 @@ func newClimber(now time.Time) climber {
 	return climber{limit: firstSlots, patience: firstPatience, began: now}
 }
 
-func (c *climber) begin(now time.Time) { c.began, c.work, c.requests, c.wanted = now, 0, 0, false }
+func (c *climber) begin(now time.Time) {
+	c.began, c.work, c.requests, c.wanted, c.crowded = now, 0, 0, false, false
+}
 
 // done counts a request, and judges when a window is over.
 func (c *climber) done(now time.Time, size int64) {
@@ -138,9 +149,13 @@ func (c *climber) done(now time.Time, size int64) {
 	if c.requests < c.limit || elapsed < window {
 		return
 	}
-	rate, wanted := float64(c.work)/elapsed.Seconds(), c.wanted
+	rate, wanted, crowded := float64(c.work)/elapsed.Seconds(), c.wanted, c.crowded
 	c.begin(now)
 	switch {
+	case crowded && c.before > 0:
+		c.limit = c.before
+		c.wait()
+	case crowded:
 	case !wanted: // there were slots left: nothing is learned from their number
 	case c.hold > 0:
 		c.hold--

@@ -84,6 +84,19 @@ func TestClimberLearnsNothingWhileSlotsAreLeft(t *testing.T) {
 	}
 }
 
+func TestClimberStaysWhereTheMachineIsTheLimit(t *testing.T) {
+	now := time.Now()
+	c := newClimber(now)
+	for i := range 1000 { // however fast it seems to become
+		now = now.Add(time.Second / time.Duration(i+1))
+		c.wanted, c.crowded = true, true
+		c.done(now, 16<<20)
+	}
+	if c.limit != firstSlots {
+		t.Errorf("%d slots", c.limit)
+	}
+}
+
 func TestSlotsBoundAndGiveTurns(t *testing.T) {
 	s := newSlots(2)
 	for range 2 {
