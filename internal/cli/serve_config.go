@@ -1,19 +1,15 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/hoist-cli/hoist/internal/broker"
 	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/strictyaml"
 )
 
 // serveFile is the file of --serve-config; docs/serving.md says what its fields mean.
@@ -44,10 +40,8 @@ func loadServeConfig(path string, cfg broker.Config) (broker.Config, error) {
 		return cfg, usage("%w", err)
 	}
 	var file serveFile
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
-		return cfg, fault.WithHint(usage("%s: %s", path, yamlProblem(err)), "docs/serving.md has the fields")
+	if err := strictyaml.Decode(text, &file); err != nil && !errors.Is(err, strictyaml.ErrEmpty) {
+		return cfg, fault.WithHint(usage("%s", strictyaml.In(path, err)), "docs/serving.md has the fields")
 	}
 	if len(file.Tokens) == 0 {
 		return cfg, fault.WithHint(usage("%s: it has no tokens, so nobody could use the server", path), "hoist serve token makes one")
@@ -64,16 +58,6 @@ func loadServeConfig(path string, cfg broker.Config) (broker.Config, error) {
 		cfg.Tokens = append(cfg.Tokens, token)
 	}
 	return cfg, nil
-}
-
-// yamlProblem is the first thing that is wrong, with its line and without the names of Go.
-func yamlProblem(err error) string {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if several, ok := errors.AsType[*yaml.TypeError](err); ok && len(several.Errors) > 0 {
-		text = several.Errors[0]
-	}
-	text, _, _ = strings.Cut(text, " in type cli.")
-	return text
 }
 
 func (t serveToken) token() (broker.Token, error) {

@@ -1,48 +1,47 @@
 package recipe
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/hoist-cli/hoist/internal/fault"
+	"github.com/hoist-cli/hoist/internal/strictyaml"
 )
+
+// fieldError is an error of a field, such as start.request.method; of a list
+// the members are numbered from 0.
+type fieldError struct {
+	field string
+	err   error
+}
+
+func (e *fieldError) Error() string { return e.err.Error() }
+func (e *fieldError) Unwrap() error { return e.err }
+
+func at(field, format string, args ...any) error {
+	return &fieldError{field, fmt.Errorf(format, args...)}
+}
 
 // Load reads a recipe strictly and compiles its programs. filename is for
 // errors, which are of kind Usage and begin with FILE:LINE.
 func Load(text []byte, filename string) (*Recipe, error) {
 	r := new(Recipe)
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	err := d.Decode(r)
-	if err == nil {
-		if more := d.Decode(new(yaml.Node)); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one YAML document")
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the file is empty")
-	}
+	err := strictyaml.Decode(text, r)
 	if err == nil {
 		err = r.check()
 	}
-	if err != nil {
-		line, said := lineOf(err, text)
-		where := filename
-		if line > 0 {
-			where = fmt.Sprintf("%s:%d", filename, line)
-		}
-		return nil, fault.At(fault.Config, fault.New(fault.Usage, "%s: %s", where, said))
+	if err == nil {
+		return r, nil
 	}
-	return r, nil
+	if wrong, ok := errors.AsType[*fieldError](err); ok {
+		err = &strictyaml.Error{Line: strictyaml.Line(text, wrong.field), Err: err}
+	}
+	return nil, fault.At(fault.Config, fault.New(fault.Usage, "%s", strictyaml.In(filename, err)))
 }
 
 var (

@@ -13,6 +13,8 @@ import (
 
 	"github.com/itchyny/gojq"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/hoist-cli/hoist/internal/strictyaml"
 )
 
 // programTime bounds one run of a program: a recipe may loop.
@@ -96,7 +98,7 @@ func (p *Program) checkMembers(options []string) error {
 }
 
 func (p *Program) at(offset int, err error) error {
-	return &lineError{p.line + strings.Count(p.source[:min(offset, len(p.source))], "\n"), err}
+	return &strictyaml.Error{Line: p.line + strings.Count(p.source[:min(offset, len(p.source))], "\n"), Err: err}
 }
 
 // uses says whether the program mentions the option.

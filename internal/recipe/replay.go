@@ -16,10 +16,9 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/object"
+	"github.com/hoist-cli/hoist/internal/strictyaml"
 	"github.com/hoist-cli/hoist/internal/ticket"
 )
 
@@ -93,14 +92,9 @@ func replayFile(ctx context.Context, r *Recipe, name string) (int, error) {
 		return 0, fault.New(fault.Usage, "%w", err)
 	}
 	var rec recording
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&rec); err != nil {
-		line, said := lineOf(err, text)
-		return 0, fault.New(fault.Usage, "%s:%d: %s", name, line, said)
+	if err := strictyaml.Decode(text, &rec); err != nil {
+		return 0, fault.New(fault.Usage, "%s", strictyaml.In(name, err))
 	}
-	_ = yaml.Unmarshal(text, &doc) // was read just now
 	p, err := newPlayer(r, rec)
 	if err != nil {
 		return 0, fault.New(fault.Usage, "%s: %w", name, err)
@@ -108,24 +102,10 @@ func replayFile(ctx context.Context, r *Recipe, name string) (int, error) {
 	for i, s := range rec.Steps {
 		if err := p.play(ctx, s); err != nil {
 			// Its words alone: what kind of error a verb ended with is not the check's.
-			return i, fault.New(fault.Failed, "%s:%d: %s: %s", name, stepLine(&doc, i), s.Do, err.Error())
+			return i, fault.New(fault.Failed, "%s:%d: %s: %s", name, strictyaml.Line(text, fmt.Sprintf("steps.%d", i)), s.Do, err.Error())
 		}
 	}
 	return len(rec.Steps), nil
-}
-
-// stepLine returns the line of the numbered step.
-func stepLine(doc *yaml.Node, i int) int {
-	if len(doc.Content) == 0 {
-		return 0
-	}
-	top := doc.Content[0].Content
-	for k := 0; k+1 < len(top); k += 2 {
-		if top[k].Value == "steps" && i < len(top[k+1].Content) {
-			return top[k+1].Content[i].Line
-		}
-	}
-	return 0
 }
 
 // player is a client whose network is a recording.

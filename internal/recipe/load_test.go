@@ -30,8 +30,8 @@ start:
   answer: '{url: .put_to, path: .id}'
 `
 
-// TestWhere: whatever is wrong in a recipe, the error names its line.
-func TestWhere(t *testing.T) {
+// TestLoad: whatever is wrong in a recipe, the error names its line.
+func TestLoad(t *testing.T) {
 	t.Parallel()
 	if _, err := recipe.Load([]byte(right), "files.yaml"); err != nil {
 		t.Fatal(err)
