@@ -29,6 +29,7 @@ type app struct {
 	streams *term.Streams
 	version string
 	printer *term.Printer
+	stdin   io.Reader // that ends with the command; a stream to upload is read from streams.In
 
 	flags    *pflag.FlagSet  // of the command that runs
 	settings config.Settings // what flags and environment say, without a profile
@@ -60,6 +61,7 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 		a.cancel = cancel
 		cmd.SetContext(ctx)
 	}
+	a.stdin = interruptible{cmd.Context(), a.streams.In}
 	return nil
 }
 

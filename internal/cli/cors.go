@@ -51,7 +51,7 @@ them; without FILE by ones that let browsers upload from any site.`, 4, 5, 7),
 			var rules []object.CORSRule
 			if len(args) == 2 {
 				var err error
-				if rules, err = readCORS(args[1], a.streams.In); err != nil {
+				if rules, err = readCORS(args[1], a.stdin); err != nil {
 					return err
 				}
 			}

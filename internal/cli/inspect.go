@@ -62,9 +62,11 @@ credentials may end earlier.`),
 func (a *app) inspect(name string) error {
 	var tickets []*ticket.Ticket
 	var urls []string
-	err := a.readSecret(name, func(r io.Reader) (err error) {
+	err := a.readSecret(name, func(r io.Reader) error {
 		in := bufio.NewReader(r)
-		switch head := start(in); {
+		head, err := start(in)
+		switch {
+		case err != nil:
 		case strings.HasPrefix(head, "{"):
 			tickets, err = ticket.Read(in)
 		case strings.EqualFold(head, "http"):
@@ -106,11 +108,14 @@ func (a *app) showInspected(i int, line any, facts func() [][2]string) error {
 
 // start returns the first bytes that are no white space, by which a URL is told
 // from JSON, and leaves them to be read.
-func start(in *bufio.Reader) string {
+func start(in *bufio.Reader) (string, error) {
 	for {
-		head, _ := in.Peek(len("http"))
+		head, err := in.Peek(len("http"))
+		if err != nil && err != io.EOF {
+			return "", err
+		}
 		if len(head) == 0 || !unicode.IsSpace(rune(head[0])) {
-			return string(head)
+			return string(head), nil
 		}
 		_, _ = in.Discard(1) // it has just been seen
 	}

@@ -106,7 +106,7 @@ func (a *app) rm(ctx context.Context, loc location.Location, o *rmOptions) error
 			}
 		}
 	}
-	if o.recursive && listing == nil {
+	if o.recursive && (count > 0 || listing == nil && len(failed) == 0) {
 		a.printer.Info("objects removed: %d", count)
 	}
 	return errors.Join(listing, a.several(failed, count))

@@ -46,7 +46,7 @@ func (a *app) readSecret(name string, read func(io.Reader) error) error {
 	if strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://") {
 		return fault.WithHint(usage("a signed URL on the command line can be seen by other users"), "put it into a file, or pipe it: … | hoist … -")
 	}
-	in := a.streams.In
+	in := a.stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

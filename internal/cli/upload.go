@@ -124,7 +124,7 @@ func (o *uploadOptions) fromFiles(a *app) error {
 		if len(o.sources) > 0 {
 			return usage("--files-from and sources on the command line do not go together")
 		}
-		listed, err := walk.ReadList(o.filesFrom, a.streams.In)
+		listed, err := walk.ReadList(o.filesFrom, a.stdin)
 		if err != nil {
 			return fault.At(fault.Plan, err)
 		}
