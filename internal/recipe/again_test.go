@@ -292,7 +292,7 @@ func TestExpired(t *testing.T) {
 				if err != nil {
 					return
 				}
-				text := ""
+				var text string
 				switch r.URL.Path {
 				case "/api/v1/s3/generatePreSignedURL":
 					starts.Add(1)

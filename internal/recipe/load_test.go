@@ -50,7 +50,7 @@ func TestLoad(t *testing.T) {
 		{"5GiB", "lots", `:7: "lots" is no size`},
 		{"per: 1m", "per: 60", ":8: a time such as 1m or 30s is wanted here"},
 		{", per: 1m", "", ":8: rate:"},
-		{"[start]", "[strat]", `:8: rate: there is no verb "strat"`},
+		{"[start]", "[begin]", `:8: rate: there is no verb "begin"`},
 		{"resend: start", "resend: never", `:9: resend: "never" is none of`},
 		{"resend: start", "resend: sign", ":9: resend: sign needs the verb sign"},
 		{"resend: start", "parts: client", ":9: parts: client needs the verb sign"},
