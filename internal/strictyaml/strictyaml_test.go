@@ -22,7 +22,7 @@ func TestDecode(t *testing.T) {
 		"":                           "f: the file is empty",
 		"# nothing":                  "f: the file is empty",
 		"name: a\n---\nname: b":      "f:2: more than one YAML document",
-		"name: a\ntitle: b":           "f:2: there is no field title here",
+		"name: a\ntitle: b":          "f:2: there is no field title here",
 		"name: a\nname: b":           `f:2: mapping key "name" already defined at line 1`,
 		"name: [a]":                  "f:1: a text is wanted here, and not a list",
 		"name: a\nwait: 60":          "f:2: a time such as 1m or 30s is wanted here, and not the value `60`",
