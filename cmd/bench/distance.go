@@ -29,10 +29,10 @@ func (d *distance) serve(ctx context.Context, l net.Listener) error {
 	go d.curve.record(ctx)
 	for {
 		c, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // it was told to end
+		case err != nil:
 			return err
 		}
 		go d.carry(ctx, c)

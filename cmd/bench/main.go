@@ -20,18 +20,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	var err error
-	if len(os.Args) > 1 && os.Args[1] == "sink" {
-		err = serveSink(ctx, os.Args[2:])
-	} else {
-		err = measureAll(ctx, os.Args[1:])
-	}
-	if err != nil {
+	if err := start(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func start() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == "sink" {
+		return serveSink(ctx, os.Args[2:])
+	}
+	return measureAll(ctx, os.Args[1:])
 }
 
 // options are the command line.
@@ -106,7 +107,7 @@ func measureAll(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, servers.stop()) }()
 	o.runner.servers = append(servers.pids(), os.Getpid())
 
-	r := newReport(o, todo)
+	r := newReport(ctx, o, todo)
 	for _, row := range todo {
 		o.measure(ctx, row, servers, r)
 		if ctx.Err() != nil {

@@ -16,17 +16,20 @@ type drawing struct{ strings.Builder }
 
 func newDrawing(width, height int) *drawing {
 	d := new(drawing)
-	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
-	fmt.Fprintf(d, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
+	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
+	d.printf(`<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	return d
 }
 
+// printf cannot fail: a Builder takes all.
+func (d *drawing) printf(format string, args ...any) { _, _ = fmt.Fprintf(d, format, args...) }
+
 func (d *drawing) text(x, y float64, anchor, text string) {
-	fmt.Fprintf(d, `<text x="%.0f" y="%.0f" text-anchor="%s">%s</text>`+"\n", x, y, anchor, html.EscapeString(text))
+	d.printf(`<text x="%.0f" y="%.0f" text-anchor="%s">%s</text>`+"\n", x, y, anchor, html.EscapeString(text))
 }
 
 func (d *drawing) bar(x, y, width, height float64, fill string) {
-	fmt.Fprintf(d, `<rect x="%.0f" y="%.0f" width="%.1f" height="%.0f" fill="%s"/>`+"\n", x, y, width, height, fill)
+	d.printf(`<rect x="%.0f" y="%.0f" width="%.1f" height="%.0f" fill="%s"/>`+"\n", x, y, width, height, fill)
 }
 
 func (d *drawing) end() string { return d.String() + "</svg>\n" }
@@ -93,7 +96,7 @@ func (r *report) plotCurves() string {
 	} {
 		y := 30 + float64(i)*(height+gap)
 		d.text(left, y-8, "start", graph.title)
-		fmt.Fprintf(d, `<path d="M%.0f %.0fV%.0fH%.0f" fill="none" stroke="#333"/>`+"\n", left, y, y+height, left+width)
+		d.printf(`<path d="M%.0f %.0fV%.0fH%.0f" fill="none" stroke="#333"/>`+"\n", left, y, y+height, left+width)
 		scale := 1.0
 		if i == 0 {
 			scale = 1e6
@@ -106,14 +109,14 @@ func (r *report) plotCurves() string {
 			if len(all) == 0 {
 				continue
 			}
-			fmt.Fprintf(d, `<polyline fill="none" stroke-width="2" stroke="%s" points="`, colour(client))
+			d.printf(`<polyline fill="none" stroke-width="2" stroke="%s" points="`, colour(client))
 			x := left
 			for _, s := range all {
 				x = left + s.Seconds/end*width
-				fmt.Fprintf(d, "%.1f,%.1f ", x, y+height-graph.of(s)/graph.top*height)
+				d.printf("%.1f,%.1f ", x, y+height-graph.of(s)/graph.top*height)
 			}
 			d.WriteString("\"/>\n")
-			fmt.Fprintf(d, `<text x="%.0f" y="%.0f" fill="%s">%s</text>`+"\n", x+4, y+height-graph.of(all[len(all)-1])/graph.top*height-4, colour(client), client)
+			d.printf(`<text x="%.0f" y="%.0f" fill="%s">%s</text>`+"\n", x+4, y+height-graph.of(all[len(all)-1])/graph.top*height-4, colour(client), client)
 		}
 	}
 	return d.end()

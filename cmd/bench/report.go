@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,11 +24,11 @@ type report struct {
 	curves  map[string][]sample // by client
 }
 
-func newReport(o *options, rows []row) *report {
+func newReport(ctx context.Context, o *options, rows []row) *report {
 	r := &report{rows: rows, clients: make(map[string]string), machine: machine(), began: time.Now(), curves: make(map[string][]sample)}
 	for client, program := range o.runner.programs {
 		j := version(nil, "")[client]
-		cmd := exec.Command(program, j.args...)
+		cmd := exec.CommandContext(ctx, program, j.args...)
 		cmd.Env = o.runner.environment("http://127.0.0.1")
 		if out, err := cmd.Output(); err == nil {
 			first, _, _ := strings.Cut(string(out), "\n")

@@ -72,7 +72,7 @@ func (r *runner) measure(ctx context.Context, row row, client, base string, j jo
 	defer cancel()
 	if j.output != "" {
 		_ = os.Remove(j.output)
-		defer os.Remove(j.output)
+		defer func() { _ = os.Remove(j.output) }() // there may be none
 	}
 	cmd := exec.CommandContext(ctx, r.programs[client], j.args...)
 	cmd.Env = append(r.environment(base), j.env...)

@@ -69,10 +69,10 @@ func (s *sink) serve(ctx context.Context, l net.Listener, certificate *tls.Certi
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	for {
 		c, err := l.Accept()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // it was told to end
+		case err != nil:
 			return err
 		}
 		if certificate != nil {

@@ -19,17 +19,17 @@ import (
 	"github.com/minio/crc64nvme"
 )
 
-// start runs a sink and its proxy, and returns a function that asks it.
-func start(t *testing.T, delay time.Duration) func(method, path string, body io.Reader, header ...string) (*http.Response, []byte) {
+// newAsker runs a sink and its proxy, and returns a function that asks it.
+func newAsker(t *testing.T, delay time.Duration) func(method, path string, body io.Reader, header ...string) (*http.Response, []byte) {
 	t.Helper()
 	s, err := newSink(t.TempDir(), 2500)
 	if err != nil {
 		t.Fatal(err)
 	}
 	near, far := listen(t), listen(t)
-	go s.serve(t.Context(), near, nil)
+	go func() { _ = s.serve(t.Context(), near, nil) }()
 	proxy := &distance{to: near.Addr().String(), delay: delay, rate: 1 << 30, curve: s.curve}
-	go proxy.serve(t.Context(), far)
+	go func() { _ = proxy.serve(t.Context(), far) }()
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
 	return func(method, path string, body io.Reader, header ...string) (*http.Response, []byte) {
@@ -66,7 +66,7 @@ func listen(t *testing.T) net.Listener {
 }
 
 func TestSinkKnowsWhatItTook(t *testing.T) {
-	ask := start(t, 0)
+	ask := newAsker(t, 0)
 	body := bytes.Repeat([]byte("x"), 3<<20)
 
 	put, _ := ask(http.MethodPut, "/b/one", bytes.NewReader(body), crcHeader, "c3VtMTIzNDU=", "Expect", "100-continue")
@@ -101,7 +101,7 @@ func TestSinkKnowsWhatItTook(t *testing.T) {
 }
 
 func TestSinkGivesZeros(t *testing.T) {
-	ask := start(t, 0)
+	ask := newAsker(t, 0)
 	const n = zeroChunk + 5
 	all, got := ask(http.MethodGet, "/zero/67108869", nil)
 	if len(got) != n || bytes.Trim(got, "\x00") != nil {
@@ -119,7 +119,7 @@ func TestSinkGivesZeros(t *testing.T) {
 }
 
 func TestSinkListsEveryKeyOnce(t *testing.T) {
-	ask := start(t, 0)
+	ask := newAsker(t, 0)
 	var keys []string
 	for token := ""; ; {
 		_, page := ask(http.MethodGet, "/many/?list-type=2&encoding-type=url&continuation-token="+token, nil)
@@ -150,7 +150,7 @@ func TestSinkListsEveryKeyOnce(t *testing.T) {
 
 func TestDistanceDelaysAnswersAndSeesThem(t *testing.T) {
 	const delay = 150 * time.Millisecond
-	ask := start(t, delay)
+	ask := newAsker(t, delay)
 	ask(http.MethodGet, "/.bench/reset", nil)
 	began := time.Now()
 	ask(http.MethodPut, "/b/one", bytes.NewReader(make([]byte, 1<<20)))
@@ -180,7 +180,7 @@ func TestCertificateIsTrustedByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := listen(t)
-	go s.serve(t.Context(), l, certificate)
+	go func() { _ = s.serve(t.Context(), l, certificate) }()
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -58,9 +58,10 @@ type Engine struct {
 	options Options
 	limiter *rate.Limiter
 	slots   *slots
-	buffers sync.Pool // of *[bufferSize]byte
-	digests sync.Pool // of *[digestBuffer]byte
-	parts   sync.Pool // of *[small]byte
+	buffers sync.Pool     // of *[bufferSize]byte
+	digests sync.Pool     // of *[digestBuffer]byte
+	hashing chan struct{} // bounds what their buffers take, however many requests there are
+	parts   sync.Pool     // of *[small]byte
 	// inMemory is the largest part in bytes of a stream that is held in memory.
 	inMemory  int64
 	firstWait time.Duration
@@ -82,7 +83,7 @@ func New(client *http.Client, o Options) *Engine {
 	}
 	e := &Engine{
 		client: client, options: o, slots: newSlots(o.Concurrency),
-		inMemory: maxInMemory, firstWait: firstWait,
+		hashing: make(chan struct{}, DefaultConcurrency), inMemory: maxInMemory, firstWait: firstWait,
 	}
 	e.buffers.New = func() any { return new([bufferSize]byte) }
 	e.digests.New = func() any { return new([digestBuffer]byte) }

@@ -185,6 +185,12 @@ func (e *Engine) sumOf(ctx context.Context, section Section, algorithm string) (
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case e.hashing <- struct{}{}:
+		defer func() { <-e.hashing }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	buffer, _ := e.digests.Get().(*[digestBuffer]byte) // which is all that the pool makes
 	defer e.digests.Put(buffer)
 	if _, err := io.CopyBuffer(h, readUntil(ctx, r), buffer[:]); err != nil {
