@@ -135,7 +135,7 @@ func (a *app) profile(loc location.Location) (config.Profile, config.Settings, e
 	}
 	p, err := file.At(loc)
 	if err == nil && loc.IsS3() && a.settings.Profile != "" {
-		p, err = keysOf(file, a.settings.Profile, loc)
+		p, err = a.keysOf(file, p, loc)
 	}
 	if err != nil {
 		return p, config.Settings{}, err
@@ -145,13 +145,17 @@ func (a *app) profile(loc location.Location) (config.Profile, config.Settings, e
 }
 
 // keysOf returns the profile of an s3:// location with the keys and the
-// endpoint of the named one.
-func keysOf(file *config.File, name string, loc location.Location) (config.Profile, error) {
+// endpoint of the one that --profile names. HOIST_PROFILE may name one that has
+// none: it is first of all the default place.
+func (a *app) keysOf(file *config.File, plain config.Profile, loc location.Location) (config.Profile, error) {
+	name := a.settings.Profile
 	p, err := file.Profile(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return p, err
-	}
-	if p.Kind != config.S3 {
+	case p.Kind != config.S3 && !a.flags.Changed("profile"):
+		return plain, nil
+	case p.Kind != config.S3:
 		return p, usage("--profile %s is of kind %s: %s takes one of kind s3", name, p.Kind, loc)
 	}
 	p.Name, p.Bucket, p.Prefix = "", loc.Bucket, ""

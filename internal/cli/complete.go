@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hoist-cli/hoist/internal/config"
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/location"
 	"github.com/hoist-cli/hoist/internal/ticket"
@@ -63,7 +66,24 @@ func (a *app) complete(ctx context.Context, names []string, o *completeOptions) 
 			failed = append(failed, ofPlace(t.Location, err))
 		}
 	}
+	if len(failed) == 0 && !a.settings.DryRun {
+		a.forgetJournals(names)
+	}
 	return a.several(failed, len(tickets)-len(failed))
+}
+
+// forgetJournals removes those of the tickets' files that are journals of
+// interrupted uploads: what they know is done, and the next upload is a new one.
+func (a *app) forgetJournals(names []string) {
+	for _, name := range names {
+		path, err := filepath.Abs(name)
+		if err != nil || name == "-" || filepath.Dir(path) != config.StateDir() {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			a.printer.Warn("the finished upload's journal stays: %v", err)
+		}
+	}
 }
 
 func (a *app) completeOne(ctx context.Context, t *ticket.Ticket, place location.Location, o *completeOptions) error {
