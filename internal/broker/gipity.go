@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/object"
@@ -69,7 +70,12 @@ type gipityFile struct {
 }
 
 // gipityGUID is fl_, the time, and chance: in the order of their names, files are in the order of their uploads.
-var gipityGUID = regexp.MustCompile(`^fl_[0-9a-z]{9}[0-9a-z]{16}$`)
+//
+// Like the other patterns here it is compiled when it is first needed: every
+// hoist command would wait for it.
+var gipityGUID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^fl_[0-9a-z]{9}[0-9a-z]{16}$`)
+})
 
 func newGipityGUID(now time.Time) string {
 	at := strconv.FormatInt(now.UnixMilli(), 36)

@@ -66,7 +66,7 @@ func (b *Broker) gipityComplete(w http.ResponseWriter, r *http.Request, _ *Token
 
 func (b *Broker) gipityFinish(r *http.Request, app, guid string, parts []ticket.Receipt) (*gipityFile, error) {
 	ctx := r.Context()
-	if !gipityGUID.MatchString(guid) {
+	if !gipityGUID().MatchString(guid) {
 		return nil, notFound("There is no such upload")
 	}
 	if f, err := b.gipityRecord(ctx, app, guid); err == nil {
@@ -198,7 +198,7 @@ func (b *Broker) gipityClean(ctx context.Context, in *gipityInit, app string) {
 
 // gipityRecord returns the record of a file.
 func (b *Broker) gipityRecord(ctx context.Context, app, guid string) (*gipityFile, error) {
-	if !gipityGUID.MatchString(guid) || !segment.MatchString(app) {
+	if !gipityGUID().MatchString(guid) || !segment().MatchString(app) {
 		return nil, fault.New(fault.NotFound, "there is no file %q", guid)
 	}
 	for o, err := range b.bucket.List(ctx, gipityRecords+app+"/"+guid+".", true) {

@@ -46,7 +46,7 @@ func parsePostKey(key string) (postKey, bool) {
 }
 
 func (k postKey) valid() bool {
-	return segment.MatchString(k.business) && segment.MatchString(k.user) && slices.Contains(postSources(), k.source) && uuid.MatchString(k.uuid)
+	return segment().MatchString(k.business) && segment().MatchString(k.user) && slices.Contains(postSources(), k.source) && uuid().MatchString(k.uuid)
 }
 
 func postSources() []string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // API is one of the five, by the name of its recipe.
@@ -52,7 +53,9 @@ func HashToken(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(se
 
 // segment is what may stand between two slashes of a key: no name that a store on
 // a file system, a proxy or a browser would read as something else.
-var segment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$`)
+var segment = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$`)
+})
 
 func (t *Token) check() error {
 	if t.Hash == ([sha256.Size]byte{}) {
@@ -64,7 +67,7 @@ func (t *Token) check() error {
 	for _, f := range []struct{ name, value string }{
 		{"user", t.User}, {"workspace", t.Workspace}, {"app", t.App}, {"business", t.Business},
 	} {
-		if f.value != "" && !segment.MatchString(f.value) && (f.value != Any || f.name == "user") {
+		if f.value != "" && !segment().MatchString(f.value) && (f.value != Any || f.name == "user") {
 			return fmt.Errorf("%s %q: at most 64 letters, digits and _.@+- are allowed", f.name, f.value)
 		}
 	}
@@ -92,7 +95,7 @@ func (t *Token) limit(bytes int64) int64 {
 // may says whether a token whose field is own may use the one named: the text
 // comes from a request, and becomes a part of keys.
 func may(own, named string) bool {
-	return segment.MatchString(named) && (own == named || own == Any)
+	return segment().MatchString(named) && (own == named || own == Any)
 }
 
 // token returns the Token of a secret, or nil. It looks at all of them, and at

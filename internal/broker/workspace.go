@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hoist-cli/hoist/internal/fault"
@@ -25,7 +26,9 @@ const (
 	downloadWait = 24 * time.Hour
 )
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var uuid = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+})
 
 // newUUID returns a random UUID (RFC 9562, version 4).
 func newUUID() string {
@@ -110,7 +113,7 @@ func asset(who *Token, workspace, id string) (string, error) {
 	if err := inWorkspace(who, workspace); err != nil {
 		return "", err
 	}
-	if !uuid.MatchString(id) {
+	if !uuid().MatchString(id) {
 		return "", &problem{status: http.StatusNotFound, code: invalidUpload, message: "assetId is not one of start-upload"}
 	}
 	return workspace + workspaceFolder + id, nil

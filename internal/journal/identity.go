@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -69,11 +70,13 @@ func digest(texts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))[:keyLen]
 }
 
-var ownName = regexp.MustCompile(`^([0-9a-f]{32})(-[0-9a-f]{16}\.ticket|-[0-9a-f]{16}\.ticket\.new|\.run|\.lock)$`)
+var ownName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([0-9a-f]{32})(-[0-9a-f]{16}\.ticket|-[0-9a-f]{16}\.ticket\.new|\.run|\.lock)$`)
+})
 
 // ownerOf returns the key in the name of a file that this package writes, or "".
 func ownerOf(name string) string {
-	m := ownName.FindStringSubmatch(name)
+	m := ownName().FindStringSubmatch(name)
 	if m == nil {
 		return ""
 	}
