@@ -59,6 +59,8 @@ func classes(code string) (class, bool) {
 	case "IncompleteBody", "RequestTimeout", "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException",
 		"TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded", "InternalError", "ServiceUnavailable", "TemporaryRedirect":
 		return class{fault.Temporary, "try again later"}, true
+	case "XMinioInvalidObjectName", "XMinioInvalidResourceName":
+		return class{fault.Usage, "this store cannot hold that key: give it another name"}, true
 	case "NotImplemented", "MethodNotAllowed", "XNotImplemented":
 		return class{fault.Usage, "this store cannot do that"}, true
 	case "InvalidBucketName":

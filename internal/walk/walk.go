@@ -151,7 +151,7 @@ func stat(name string, entry fs.DirEntry) (fs.FileInfo, error) {
 	if entry.Type()&fs.ModeSymlink != 0 {
 		info, err := os.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s is a broken symbolic link", name)
+			return nil, fault.WithHint(fmt.Errorf("%s is a broken symbolic link", name), "mend it, or leave it out with --exclude")
 		}
 		return info, err
 	}
