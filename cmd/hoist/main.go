@@ -17,7 +17,7 @@ func main() {
 	// What lives is a few MiB, so that collecting half as often costs little
 	// memory, and saves a sixth of the time that many small files take.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(150)
 	}
 	os.Exit(cli.Main(context.Background(), os.Args, term.System(), version))
 }

@@ -123,7 +123,7 @@ func (e *Engine) receiveRange(ctx context.Context, in *incoming, p *partial, i i
 		var sum uint64
 		n, err := e.fetch(ctx, in, s, func(b []byte, at int64) error {
 			sum = crc64nvme.Update(sum, b)
-			return p.write(b, at, e.slots.crowd)
+			return p.write(b, at, e.slots.idled)
 		})
 		if err != nil {
 			e.options.Moved.Add(-n)

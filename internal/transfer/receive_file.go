@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/minio/crc64nvme"
 
@@ -150,12 +151,13 @@ func (p *partial) ours() bool {
 }
 
 // write puts b at its place. Only one range writes at a time, since the kernel
-// has it so too, and those that wait there keep a core busy. It says so to
-// crowded when the disk, not the network, is what a range waits for.
-func (p *partial) write(b []byte, at int64, crowded func()) error {
+// has it so too, and those that wait there keep a core busy. It tells idled
+// how long a range waited for the disk, and not for the network.
+func (p *partial) write(b []byte, at int64, idled func(time.Duration)) error {
 	if !p.writing.TryLock() {
-		crowded()
+		since := time.Now()
 		p.writing.Lock()
+		idled(time.Since(since))
 	}
 	defer p.writing.Unlock()
 	_, err := p.file.WriteAt(b, at)

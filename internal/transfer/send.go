@@ -152,7 +152,7 @@ func (s sums) of(algorithm string) *ticket.Checksum {
 
 // digestBuffer is how many bytes are hashed at a time: as many as stay in a
 // core's cache between being read and being hashed.
-const digestBuffer = 128 << 10
+const digestBuffer = 64 << 10
 
 // digest computes the section's CRC64NVME, which costs next to nothing and
 // goes into every receipt, and the checksum of the algorithm asked for.

@@ -9,8 +9,9 @@ import (
 
 // The bounds of a concurrency that adapts.
 const (
-	firstSlots = DefaultConcurrency
-	mostSlots  = 64
+	firstSlots  = DefaultConcurrency
+	mostSlots   = 64
+	fewestSlots = 2 // while nobody refuses: one works as another waits
 )
 
 // slots bounds the requests at a time. Unless it is fixed, the bound follows
@@ -86,12 +87,12 @@ func (s *slots) throttled() {
 	}
 }
 
-// crowd is told that requests wait for each other on this machine, so that
-// more of them would only wait as well.
-func (s *slots) crowd() {
+// idled is told how long a request waited for others on this machine, and
+// not for the network.
+func (s *slots) idled(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.climb.crowded = true
+	s.climb.idle += d
 }
 
 func (s *slots) grant() {
@@ -104,7 +105,8 @@ func (s *slots) grant() {
 
 // climber looks for the number of requests beyond which more of them achieve
 // nothing. It compares the rate at one number with that at a larger one, goes
-// on while it grows, and goes back when it does not.
+// on while it grows, and goes back when it does not. Those requests that do
+// nothing but wait for others on this machine it takes away.
 type climber struct {
 	limit int
 
@@ -116,8 +118,8 @@ type climber struct {
 	began    time.Time // of this window
 	work     int64
 	requests int
-	wanted   bool // somebody had to wait
-	crowded  bool // on this machine
+	wanted   bool          // somebody had to wait for a slot
+	idle     time.Duration // of all requests together
 }
 
 const (
@@ -138,7 +140,7 @@ func newClimber(now time.Time) climber {
 }
 
 func (c *climber) begin(now time.Time) {
-	c.began, c.work, c.requests, c.wanted, c.crowded = now, 0, 0, false, false
+	c.began, c.work, c.requests, c.wanted, c.idle = now, 0, 0, false, 0
 }
 
 // done counts a request, and judges when a window is over.
@@ -149,13 +151,12 @@ func (c *climber) done(now time.Time, size int64) {
 	if c.requests < c.limit || elapsed < window {
 		return
 	}
-	rate, wanted, crowded := float64(c.work)/elapsed.Seconds(), c.wanted, c.crowded
+	rate, wanted, idle := float64(c.work)/elapsed.Seconds(), c.wanted, int(c.idle/elapsed)
 	c.begin(now)
 	switch {
-	case crowded && c.before > 0:
-		c.limit = c.before
+	case idle > 0: // so many at any time
+		c.limit = max(fewestSlots, c.limit-idle)
 		c.wait()
-	case crowded:
 	case !wanted: // there were slots left: nothing is learned from their number
 	case c.hold > 0:
 		c.hold--

@@ -84,16 +84,38 @@ func TestClimberLearnsNothingWhileSlotsAreLeft(t *testing.T) {
 	}
 }
 
-func TestClimberStaysWhereTheMachineIsTheLimit(t *testing.T) {
+// A disk that takes one write at a time keeps three requests busy at the most.
+func TestClimberTakesAwayThoseThatWaitHere(t *testing.T) {
 	now := time.Now()
 	c := newClimber(now)
-	for i := range 1000 { // however fast it seems to become
-		now = now.Add(time.Second / time.Duration(i+1))
-		c.wanted, c.crowded = true, true
+	least, most := c.limit, 0
+	for i := range 1000 {
+		now = now.Add(100 * time.Millisecond)
+		c.wanted = true
+		c.idle += time.Duration(max(0, c.limit-3)) * 100 * time.Millisecond
+		c.done(now, 16<<20)
+		least = min(least, c.limit)
+		if i > 100 {
+			most = max(most, c.limit)
+		}
+	}
+	if least != 3 || most > 4 {
+		t.Errorf("between %d and %d slots, want 3 and one more now and then", least, most)
+	}
+}
+
+// Writes meet each other now and then at any rate: that says nothing.
+func TestClimberGrowsAlthoughWritesMeet(t *testing.T) {
+	now := time.Now()
+	c := newClimber(now)
+	for range 1000 {
+		now = now.Add(time.Second / time.Duration(c.limit))
+		c.wanted = true
+		c.idle += time.Second / time.Duration(2*c.limit)
 		c.done(now, 16<<20)
 	}
-	if c.limit != firstSlots {
-		t.Errorf("%d slots", c.limit)
+	if c.limit != mostSlots {
+		t.Errorf("%d slots, want %d", c.limit, mostSlots)
 	}
 }
 
