@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -149,14 +151,37 @@ func (in *input) drop() error {
 		_, err := io.Copy(io.Discard, in.body)
 		return err
 	}
-	n, err := in.buffer.Discard(int(min(in.left, int64(in.buffer.Buffered()))))
+	return in.dropTo(0)
+}
+
+// dropTo leaves so many bytes of a body of known length.
+func (in *input) dropTo(rest int64) error {
+	n, err := in.buffer.Discard(int(min(in.left-rest, int64(in.buffer.Buffered()))))
 	in.left -= int64(n)
-	if err != nil || in.left == 0 {
+	if err != nil || in.left == rest {
 		return err
 	}
-	err = discard(in.conn, in.left)
-	in.left = 0
+	err = discard(in.conn, in.left-rest)
+	in.left = rest
 	return err
+}
+
+// trailer returns the value of the trailer that the body ends with, of so many
+// characters, and drops the rest.
+func (in *input) trailer(name string, characters int) (string, error) {
+	length := int64(len(name) + len(":") + characters + len("\r\n\r\n"))
+	if in.body != nil || in.left < length {
+		return "", io.ErrUnexpectedEOF
+	}
+	if err := errors.Join(in.accept(), in.dropTo(length)); err != nil {
+		return "", err
+	}
+	end, err := in.all()
+	value, ok := strings.CutPrefix(strings.ToLower(string(end[:len(name)])), strings.ToLower(name))
+	if !ok || value != "" {
+		return "", errors.Join(err, fmt.Errorf("the body ends with %q", end))
+	}
+	return strings.TrimSpace(string(end[len(name)+1:])), err
 }
 
 // dropStep is how many bytes are dropped at a time.

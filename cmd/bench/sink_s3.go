@@ -41,7 +41,7 @@ func (s *sink) answer(r *http.Request, in *input) *answer {
 	case key == "":
 		return s.bucket(r, bucket, q)
 	case r.Method == http.MethodPut:
-		return s.put(r, bucket+"/"+key, q)
+		return s.put(r, in, bucket+"/"+key, q)
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		return s.create(r, bucket, key)
 	case r.Method == http.MethodPost && q.Has("uploadId"):
@@ -102,12 +102,18 @@ func (s *sink) bucket(r *http.Request, bucket string, q url.Values) *answer {
 	return s.list(bucket, q)
 }
 
-func (s *sink) put(r *http.Request, name string, q url.Values) *answer {
+func (s *sink) put(r *http.Request, in *input, name string, q url.Values) *answer {
 	size := r.ContentLength
 	if decoded := r.Header.Get("X-Amz-Decoded-Content-Length"); decoded != "" {
 		size, _ = strconv.ParseInt(decoded, 10, 64)
 	}
 	sum := r.Header.Get(crcHeader)
+	if strings.EqualFold(r.Header.Get("X-Amz-Trailer"), crcHeader) {
+		var err error
+		if sum, err = in.trailer(crcHeader, base64.StdEncoding.EncodedLen(8)); err != nil {
+			return refuse(http.StatusBadRequest, "IncompleteBody")
+		}
+	}
 	s.mu.Lock()
 	if id := q.Get("uploadId"); id == "" {
 		s.objects[name] = stored{size, sum}

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +45,9 @@ func TestMain(m *testing.M) {
 // subject is a provider, and what it takes to hold it to the suite.
 type subject struct {
 	provider.Provider
-	client *http.Client
+	client   *http.Client
+	profile  config.Profile
+	settings config.Settings
 	// name is a file that the provider takes, and path where it goes.
 	name, path string
 	// lacks are the verbs that the API has no way to do.
@@ -320,9 +326,9 @@ func random(size int) []byte {
 	return data
 }
 
-func newClient(t *testing.T) *http.Client {
+func newClient(t *testing.T, authority string) *http.Client {
 	t.Helper()
-	client, err := wire.New(wire.Options{})
+	client, err := wire.New(wire.Options{CACert: authority})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +339,7 @@ func newClient(t *testing.T) *http.Client {
 // open opens a profile as a command does.
 func open(t *testing.T, p config.Profile, s config.Settings, set map[string]string) subject {
 	t.Helper()
-	client := newClient(t)
+	client := newClient(t, s.CACert)
 	found, closeStore, err := provider.Open(t.Context(), p, s, client, provider.Options{Set: set, Warn: t.Logf})
 	if err != nil {
 		t.Fatal(err)
@@ -343,7 +349,7 @@ func open(t *testing.T, p config.Profile, s config.Settings, set map[string]stri
 			t.Error(err)
 		}
 	})
-	return subject{Provider: found, client: client, name: "file.png", path: fmt.Sprintf("conformance/%s/file.png", t.Name())}
+	return subject{Provider: found, profile: p, settings: s, client: client, name: "file.png", path: fmt.Sprintf("conformance/%s/file.png", t.Name())}
 }
 
 func providers() map[string]func(*testing.T) subject {
@@ -355,6 +361,11 @@ func providers() map[string]func(*testing.T) subject {
 	}
 	for _, name := range []string{"MINIO", "VERSITYGW"} {
 		all[strings.ToLower(name)] = func(t *testing.T) subject { return server(t, name) }
+	}
+	for name, store := range map[string]func(*testing.T) subject{
+		"embedded": embedded, "minio": all["minio"], "versitygw": all["versitygw"],
+	} {
+		all[name+" by TLS"] = func(t *testing.T) subject { return byTLS(t, store(t)) }
 	}
 	for _, a := range []struct {
 		name, secret string
@@ -403,6 +414,42 @@ func s3(t *testing.T, bucket, endpoint, key, secret string) subject {
 	return open(t, config.Profile{
 		Kind: config.S3, Bucket: bucket, AccessKeyID: config.Secret(key), SecretAccessKey: config.Secret(secret),
 	}, config.Settings{Bucket: bucket, EndpointURL: endpoint, Retries: 1}, nil)
+}
+
+// byTLS is the store behind a proxy that ends the TLS, and expects the large
+// parts of an upload to come with their checksum behind them.
+func byTLS(t *testing.T, store subject) subject {
+	t.Helper()
+	to, err := url.Parse(store.settings.EndpointURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts, trailers atomic.Int64
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		if r.In.URL.Query().Has("partNumber") && r.In.ContentLength >= ticket.DefaultPartSize {
+			parts.Add(1)
+			if r.In.Header.Get("X-Amz-Trailer") != "" {
+				trailers.Add(1)
+			}
+		}
+		r.SetURL(to)
+		r.Out.Host = r.In.Host // which is signed
+	}}
+	listening := httptest.NewTLSServer(proxy)
+	t.Cleanup(listening.Close)
+	t.Cleanup(func() {
+		if parts.Load() == 0 || trailers.Load() != parts.Load() {
+			t.Errorf("%d parts were sent, %d with a trailer", parts.Load(), trailers.Load())
+		}
+	})
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: listening.Certificate().Raw})
+	if err := os.WriteFile(authority, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := store.settings
+	settings.EndpointURL, settings.CACert = listening.URL, authority
+	return open(t, store.profile, settings, nil)
 }
 
 // api is a built-in recipe against the broker over a store.

@@ -41,6 +41,15 @@ type Provider interface {
 	Address() string
 }
 
+// Trailer is a provider whose parts can be sent with their checksum behind
+// them, so that they are read only once.
+type Trailer interface {
+	// Trails says whether that goes for the parts of t, and is worth it.
+	Trails(t *ticket.Ticket) bool
+	// SignTrailing returns the request that sends part so: at once, and from this process.
+	SignTrailing(ctx context.Context, t *ticket.Ticket, part ticket.Part) (*ticket.Request, error)
+}
+
 // PartLister is a provider that knows which parts have arrived.
 type PartLister interface {
 	// ListParts returns a receipt for every part that the store holds.

@@ -8,6 +8,7 @@ import (
 var _ interface {
 	provider.Provider
 	provider.PartLister
+	provider.Trailer
 	provider.Lister
 	provider.Stater
 	provider.Getter

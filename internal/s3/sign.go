@@ -59,8 +59,8 @@ func (s *Store) sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, su
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if part.Number < 1 || part.Number > ticket.MaxParts || part.Size < 0 || part.Size > ticket.MaxPartSize {
-		return nil, time.Time{}, refuse("part %d of %d bytes is outside S3's limits", part.Number, part.Size)
+	if err := withinLimits(part); err != nil {
+		return nil, time.Time{}, err
 	}
 	if t.Method == ticket.Post {
 		return s.signForm(ctx, st, part.Size)
@@ -70,8 +70,7 @@ func (s *Store) sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, su
 		u.header.Set(name, value)
 	}
 	if t.Method == ticket.Multipart {
-		u.query = url.Values{"partNumber": {strconv.Itoa(part.Number)}, "uploadId": {st.UploadID}}
-		u.header = http.Header{}
+		u.query, u.header = st.partQuery(part), http.Header{}
 	}
 	if sum != nil && st.Checksum != "" && sum.Algorithm == st.Checksum {
 		u.header.Set(checksum.Header(sum.Algorithm), sum.Value)
@@ -80,6 +79,17 @@ func (s *Store) sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, su
 		}
 	}
 	return s.presign(ctx, u)
+}
+
+func withinLimits(part ticket.Part) error {
+	if part.Number < 1 || part.Number > ticket.MaxParts || part.Size < 0 || part.Size > ticket.MaxPartSize {
+		return refuse("part %d of %d bytes is outside S3's limits", part.Number, part.Size)
+	}
+	return nil
+}
+
+func (st state) partQuery(part ticket.Part) url.Values {
+	return url.Values{"partNumber": {strconv.Itoa(part.Number)}, "uploadId": {st.UploadID}}
 }
 
 // unsigned is a request to an object, before it is signed.

@@ -69,6 +69,12 @@ type Request struct {
 	URL    string            `json:"url"`
 	Header map[string]string `json:"headers,omitempty"`
 	Fields map[string]string `json:"fields,omitempty"`
+
+	// Credentials are the headers that sign the request where its URL does not, and
+	// Trailer is the algorithm of the checksum that follows its body. Such a request
+	// is for the process that signed it: neither is in a document.
+	Credentials map[string]string `json:"-"`
+	Trailer     string            `json:"-"`
 }
 
 // Receipt is the store's word that a part arrived.

@@ -2,9 +2,11 @@ package transfer
 
 import (
 	"context"
+	"hash"
 	"net/http"
 	"time"
 
+	"github.com/hoist-cli/hoist/internal/checksum"
 	"github.com/hoist-cli/hoist/internal/fault"
 	"github.com/hoist-cli/hoist/internal/ticket"
 	"github.com/hoist-cli/hoist/internal/wire"
@@ -15,10 +17,18 @@ const maxAnswer = 1 << 20
 
 // exchange sends one section with a signed request, once, and returns the
 // header of a 2xx answer. Any other answer is a *refusal. When it returns,
-// nobody reads from the section any more.
-func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, section Section, size int64) (http.Header, error) {
+// nobody reads from the section any more. Where the request has a trailer,
+// digest is of the bytes that went out.
+func (e *Engine) exchange(
+	ctx context.Context, t *ticket.Ticket, signed *ticket.Request, section Section, size int64,
+) (header http.Header, digest hash.Hash, err error) {
 	if err := signed.Validate(); err != nil {
-		return nil, fault.New(fault.Usage, "%w", err)
+		return nil, nil, fault.New(fault.Usage, "%w", err)
+	}
+	if signed.Trailer != "" {
+		if digest, err = checksum.New(signed.Trailer); err != nil {
+			return nil, nil, err
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -26,14 +36,14 @@ func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.
 
 	content, err := section.body(ctx, count, e.limiter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	request, err := newRequest(ctx, t, signed, content, size)
+	request, err := newRequest(ctx, t, signed, content, size, digest)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	go e.watch(ctx, count, size, cancel)
-	header, err := e.do(request, signed)
+	header, err = e.do(request, signed)
 	if err != nil {
 		cancel(err) // does nothing if the watchdog or the caller was first
 		err = context.Cause(ctx)
@@ -45,7 +55,7 @@ func (e *Engine) exchange(ctx context.Context, t *ticket.Ticket, signed *ticket.
 	if err != nil {
 		count.giveBack()
 	}
-	return header, err
+	return header, digest, err
 }
 
 // do sends the request and reads the answer to its end, so that the connection
@@ -67,7 +77,9 @@ func (e *Engine) do(request *http.Request, signed *ticket.Request) (http.Header,
 
 // newRequest turns a signed request into one of net/http, with exactly the
 // headers that were signed.
-func newRequest(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, content requestBody, size int64) (*http.Request, error) {
+func newRequest(
+	ctx context.Context, t *ticket.Ticket, signed *ticket.Request, content requestBody, size int64, digest hash.Hash,
+) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, http.NoBody)
 	if err != nil {
 		_ = content.Close()
@@ -76,10 +88,15 @@ func newRequest(ctx context.Context, t *ticket.Ticket, signed *ticket.Request, c
 	for name, value := range signed.Header {
 		request.Header.Set(name, value)
 	}
+	for name, value := range signed.Credentials {
+		request.Header.Set(name, value)
+	}
 	switch {
 	case t.Method == ticket.Post:
 		request.Body, request.ContentLength = form(signed, t.File, content, size)
 		request.Header.Set("Content-Type", formType(signed))
+	case signed.Trailer != "":
+		request.Body, request.ContentLength = trailing(content, size, signed.Trailer, digest)
 	case size == 0:
 		// A body of a known length 0 must be NoBody, or net/http sends it chunked.
 		_ = content.Close()

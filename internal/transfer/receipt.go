@@ -38,6 +38,9 @@ func (e *Engine) receipt(ctx context.Context, part ticket.Part, answer http.Head
 			return r, nil
 		}
 	}
+	if signed.Trailer != "" {
+		return r, errUnrepeated
+	}
 	if _, sent := header(signed, checksum.Header(checksum.MD5)); sent {
 		return r, nil
 	}

@@ -191,6 +191,12 @@ func secrets(signed *ticket.Request) []string {
 	for _, value := range signed.Fields {
 		add(value)
 	}
+	for _, value := range signed.Credentials {
+		add(value)
+		for piece := range strings.SplitSeq(value, "=") { // the signature in an Authorization
+			add(piece)
+		}
+	}
 	if u, err := url.Parse(signed.URL); err == nil {
 		for pair := range strings.SplitSeq(u.RawQuery, "&") {
 			_, value, _ := strings.Cut(pair, "=")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +23,9 @@ type Upload struct {
 	// Sign signs a part that has no request, and signs one again whose
 	// request expired. It is nil where nobody holds the keys.
 	Sign SignFunc
+	// SignTrailing signs a part whose checksum follows its bytes. It is nil
+	// where that is not possible, or of no use.
+	SignTrailing SignTrailingFunc
 	// Algorithm is of the checksum that Sign takes and that the store then
 	// verifies; "" if Sign takes none.
 	Algorithm string
@@ -29,7 +33,8 @@ type Upload struct {
 	// returns ends the upload. It may be nil.
 	Keep func(ticket.Receipt) error
 
-	mu sync.Mutex
+	mu       sync.Mutex
+	declined atomic.Bool // by the store: a checksum that follows
 }
 
 // Send sends every part of u that has no receipt yet.
@@ -85,38 +90,73 @@ func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src 
 
 // sendPart sends one part until the store has it, and keeps the receipt.
 func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, section Section) error {
+	if _, ok := section.(*fileSection); ok && part.Request == nil && u.SignTrailing != nil && !u.declined.Load() {
+		receipt, err := e.deliver(ctx, u, delivery{part: part, section: section, sign: func() (*ticket.Request, error) {
+			request, err := u.SignTrailing(ctx, part)
+			return request, fault.At(fault.Sign, err)
+		}})
+		if !declined(err) {
+			return u.keep(receipt, err)
+		}
+		u.declined.Store(true)
+	}
 	sums, err := e.digest(ctx, section, u.Algorithm)
 	if err != nil {
 		return err
 	}
-	request := part.Request
-	if request != nil {
-		if err := e.promised(ctx, request, section); err != nil {
+	if part.Request != nil {
+		if err := e.promised(ctx, part.Request, section); err != nil {
 			return fmt.Errorf("part %d: %w", part.Number, err)
 		}
 	}
+	return u.keep(e.deliver(ctx, u, delivery{
+		part: part, section: section, request: part.Request, sums: sums,
+		sign: func() (*ticket.Request, error) { return u.sign(ctx, part, sums) },
+	}))
+}
+
+// delivery is a part on its way to the store.
+type delivery struct {
+	part    ticket.Part
+	section Section
+	request *ticket.Request // nil is signed first
+	sign    func() (*ticket.Request, error)
+	sums    sums // nil if a trailer brings them
+}
+
+// deliver sends a part until the store has it.
+func (e *Engine) deliver(ctx context.Context, u *Upload, d delivery) (ticket.Receipt, error) {
 	var receipt ticket.Receipt
 	renewed := false
-	err = e.retry(ctx, part.Number, func() (err error) {
-		if request == nil {
-			if request, err = u.sign(ctx, part, sums); err != nil {
+	err := e.retry(ctx, d.part.Number, func() (err error) {
+		if d.request == nil {
+			if d.request, err = d.sign(); err != nil {
 				return err
 			}
 		}
-		answer, err := e.exchange(ctx, u.Ticket, request, section, part.Size)
+		answer, digest, err := e.exchange(ctx, u.Ticket, d.request, d.section, d.part.Size)
 		if err == nil {
-			if receipt, err = e.receipt(ctx, part, answer, request, sums, section); err != nil {
-				e.options.Moved.Add(-part.Size) // the try has failed after all
+			have := d.sums
+			if digest != nil {
+				have = sums{checksum.Sum(d.request.Trailer, digest)}
+			}
+			if receipt, err = e.receipt(ctx, d.part, answer, d.request, have, d.section); err != nil {
+				e.options.Moved.Add(-d.part.Size) // the try has failed after all
 			}
 			return err
 		}
 		if r, ok := errors.AsType[*refusal](err); ok && r.stale {
 			// A new signature cures it, or a second refusal confirms it.
 			r.retry = u.Sign != nil && !renewed
-			request, renewed = nil, true
+			d.request, renewed = nil, true
 		}
 		return err
 	})
+	return receipt, err
+}
+
+// keep adds a receipt, unless there is none because of err.
+func (u *Upload) keep(receipt ticket.Receipt, err error) error {
 	if err != nil {
 		return err
 	}

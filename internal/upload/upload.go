@@ -172,13 +172,19 @@ func (s *session) transfer() *transfer.Upload {
 
 // transferOf is the upload of t as the engine sees it.
 func (u *Uploader) transferOf(t *ticket.Ticket) *transfer.Upload {
-	return &transfer.Upload{
+	up := &transfer.Upload{
 		Ticket:    t,
 		Algorithm: u.Provider.PartChecksum(t),
 		Sign: func(ctx context.Context, part ticket.Part, sum *ticket.Checksum) (*ticket.Request, error) {
 			return u.Provider.Sign(ctx, t, part, sum)
 		},
 	}
+	if p, ok := u.Provider.(provider.Trailer); ok && p.Trails(t) {
+		up.SignTrailing = func(ctx context.Context, part ticket.Part) (*ticket.Request, error) {
+			return p.SignTrailing(ctx, t, part)
+		}
+	}
+	return up
 }
 
 // ended decides what is left of an upload that failed: nothing if its source

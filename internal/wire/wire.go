@@ -48,7 +48,6 @@ func New(opts Options) (*http.Client, error) {
 	free := newTransport(roots)
 	free.Proxy = proxy
 	free.DialContext = dial(nil)
-	gathering(free)
 	private := newTransport(roots)
 	private.DialContext = dial(onlyPrivate)
 
@@ -71,8 +70,11 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Protocols:           protocols,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		Protocols: protocols,
+		TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: roots,
+			DynamicRecordSizingDisabled: true, // small records first are for pages that are read as they come
+		},
 		TLSHandshakeTimeout: 10 * time.Second,
 		// The default of 2 would close all but two connections after every round of parts.
 		MaxIdleConnsPerHost:    64,
