@@ -78,7 +78,24 @@ func parse(args []string) (*options, error) {
 	flags.Int64Var(&w.huge, "huge", 50<<30, "`bytes` of the sparse file")
 	flags.DurationVar(&o.delay, "delay", 100*time.Millisecond, "of every answer from far away")
 	flags.Int64Var(&o.rate, "rate", 20e6, "`bytes` a second of a connection to far away")
-	return o, flags.Parse(args)
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, row := range rows(w) {
+		names = append(names, row.name)
+	}
+	return o, errors.Join(known(o.rows, names), known(o.clients, clients()))
+}
+
+// known refuses a list that has something else than the names.
+func known(list string, names []string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if name != "" && !slices.Contains(names, name) {
+			return fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 func measureAll(ctx context.Context, args []string) (err error) {
@@ -129,7 +146,7 @@ func (o *options) measure(ctx context.Context, row row, s *servers, r *report) {
 		return
 	}
 	jobs := row.jobs(o.runner.work, base)
-	if row.server == overHTTP {
+	if row.server == overHTTP || row.server == farAway {
 		s.warm(ctx, o.runner.work)
 	}
 	quietFor(ctx, o.wait)
@@ -152,7 +169,7 @@ func (o *options) measure(ctx context.Context, row row, s *servers, r *report) {
 				}
 			}
 			failed[client] = got.Error != ""
-			if row.server == farAway && n == 0 {
+			if row.curve && n == 0 {
 				r.curves[client] = s.curve(ctx)
 			}
 			r.runs = append(r.runs, got)

@@ -8,7 +8,7 @@ import (
 
 // colour tells the clients apart, also in grey.
 func colour(client string) string {
-	return map[string]string{curl: "#7f7f7f", mc: "#c0392b", rclone: "#8e6bbf", aws: "#e0a030", hoist: "#1f6fb4"}[client]
+	return map[string]string{dd: "#b8b8b8", curl: "#7f7f7f", mc: "#c0392b", rclone: "#8e6bbf", aws: "#e0a030", hoist: "#1f6fb4"}[client]
 }
 
 // drawing is an SVG in the making.

@@ -27,7 +27,10 @@ type report struct {
 func newReport(ctx context.Context, o *options, rows []row) *report {
 	r := &report{rows: rows, clients: make(map[string]string), machine: machine(), began: time.Now(), curves: make(map[string][]sample)}
 	for client, program := range o.runner.programs {
-		j := version(nil, "")[client]
+		j, ok := version(nil, "")[client]
+		if !ok {
+			continue
+		}
 		cmd := exec.CommandContext(ctx, program, j.args...)
 		cmd.Env = o.runner.environment("http://127.0.0.1")
 		if out, err := cmd.Output(); err == nil {

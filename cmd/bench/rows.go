@@ -8,6 +8,7 @@ import (
 
 // The clients, in the order in which they take their turns.
 const (
+	dd     = "dd" // writes the file of a download and nothing else: no client's wall time can be far below
 	curl   = "curl"
 	mc     = "mc"
 	rclone = "rclone"
@@ -15,7 +16,7 @@ const (
 	hoist  = "hoist"
 )
 
-func clients() []string { return []string{curl, mc, rclone, aws, hoist} }
+func clients() []string { return []string{dd, curl, mc, rclone, aws, hoist} }
 
 // server says which one a row is measured against.
 type server int
@@ -38,6 +39,7 @@ type row struct {
 	limits []limit
 	// repeat is how many times as often as others it is measured, since it is short.
 	repeat int
+	curve  bool // of the first run of each client is kept
 }
 
 // job is one command.
@@ -125,8 +127,11 @@ func rows(w *work) []row {
 			limits: []limit{{seconds: 0.009}},
 		},
 		{
-			name: "distance", title: size(w.size) + " file, far away", server: farAway, jobs: uploadParts,
+			name: "distance", title: size(w.size) + " file, far away", server: farAway, jobs: uploadParts, curve: true,
 			limits: []limit{{of: mc, wall: 1 / 1.5}, {of: aws, wall: 1 / 1.5}},
+		},
+		{
+			name: "get-distance", title: "download " + size(w.size) + " to a file, far away", server: farAway, jobs: downloadParts,
 		},
 		{
 			name: "memory", title: size(w.huge) + " sparse file, http", server: overHTTP, jobs: uploadSparse,
@@ -178,12 +183,21 @@ func uploadFolder(w *work, _ string) map[string]job {
 func download(w *work, base string) map[string]job {
 	from, to := strconv.FormatInt(w.size, 10), filepath.Join(w.dir, "arrived")
 	return map[string]job{
+		dd:     {args: []string{"if=/dev/zero", "of=" + to, "bs=1M", "count=" + strconv.FormatInt(w.size>>20, 10), "status=none"}, output: to},
 		curl:   {args: []string{"-sSf", "-o", to, base + "/zero/" + from}, output: to},
 		mc:     {args: []string{"--quiet", "cp", "sink/zero/" + from, to}, output: to},
 		rclone: {args: []string{"copyto", "sink:zero/" + from, to}, output: to},
 		aws:    {args: []string{"s3", "cp", "--quiet", "s3://zero/" + from, to}, output: to},
 		hoist:  {args: []string{"get", "s3://zero/" + from, to}, output: to},
 	}
+}
+
+// downloadParts is download by those that get parts, for the reason of uploadParts.
+func downloadParts(w *work, base string) map[string]job {
+	all := download(w, base)
+	delete(all, curl)
+	delete(all, dd)
+	return all
 }
 
 func list(*work, string) map[string]job {
