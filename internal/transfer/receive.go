@@ -121,7 +121,8 @@ func (e *Engine) receiveRange(ctx context.Context, in *incoming, p *partial, i i
 	}
 	err := e.retry(ctx, i+1, func() error {
 		var sum uint64
-		n, err := e.fetch(ctx, in, s, func(b []byte, at int64) error {
+		gathers := e.gathers()
+		n, err := e.fetch(ctx, in, s, gathers, gathers, func(b []byte, at int64) error {
 			sum = crc64nvme.Update(sum, b)
 			return p.write(b, at, e.slots.idled)
 		})
@@ -178,7 +179,7 @@ func (e *Engine) stream(ctx context.Context, in *incoming, w io.Writer) error {
 	at := int64(0)
 	for {
 		err := e.retry(ctx, 1, func() error {
-			n, err := e.fetch(ctx, in, span{at, in.size - at}, func(b []byte, _ int64) error {
+			n, err := e.fetch(ctx, in, span{at, in.size - at}, 1, bufferSize, func(b []byte, _ int64) error {
 				_, err := w.Write(b)
 				return err
 			})

@@ -16,9 +16,16 @@ import (
 	"github.com/hoist-cli/hoist/internal/wire"
 )
 
-// bufferSize is how many bytes are read from a connection at a time. Large
-// writes cost a file system much less than many small ones.
-const bufferSize = 1 << 20
+// bufferSize is how many bytes are gathered from a connection before they are
+// written: large writes cost a file system much less than many small ones. It
+// is less where many requests would take more than gatherRoom together.
+const (
+	bufferSize = 2 << 20
+	gatherRoom = 32 << 20
+)
+
+// gathers is how many bytes each request gathers now.
+func (e *Engine) gathers() int { return min(bufferSize, gatherRoom/e.slots.limit()) }
 
 // errChanged is an object of which other bytes are there now than those that
 // a download began with.
@@ -76,9 +83,12 @@ func (in *incoming) refused(request *ticket.Request) {
 }
 
 // fetch asks once for a span and hands its bytes to sink, in order, each with
-// its place in the object. It returns how many sink has taken; the engine's
-// Moved counts them, also when an error follows.
-func (e *Engine) fetch(ctx context.Context, in *incoming, s span, sink func(p []byte, at int64) error) (int64, error) {
+// its place in the object: least to most of them at a time, but for the last.
+// It returns how many sink has taken; the engine's Moved counts them, also when
+// an error follows.
+func (e *Engine) fetch(
+	ctx context.Context, in *incoming, s span, least, most int, sink func(p []byte, at int64) error,
+) (n int64, err error) {
 	signed, err := in.signed(ctx)
 	if err != nil {
 		return 0, err
@@ -115,9 +125,10 @@ func (e *Engine) fetch(ctx context.Context, in *incoming, s span, sink func(p []
 
 	buffer, _ := e.buffers.Get().(*[bufferSize]byte) // which is all that the pool makes
 	defer e.buffers.Put(buffer)
-	var n int64
+	have := 0 // of the buffer, which sink has not
+	defer func() { e.options.Moved.Add(-int64(have)) }()
 	for {
-		p := buffer[:min(bufferSize, s.size-n)]
+		p := buffer[have:min(int64(most), s.size-n)]
 		if e.limiter != nil {
 			p = p[:min(len(p), burst)]
 		}
@@ -127,19 +138,21 @@ func (e *Engine) fetch(ctx context.Context, in *incoming, s span, sink func(p []
 		stall.Reset(e.options.Stall)
 		got, err := response.Body.Read(p)
 		stall.Stop()
-		if got > 0 {
-			if e.limiter != nil && e.limiter.WaitN(ctx, got) != nil {
-				return n, context.Cause(ctx)
-			}
-			if err := sink(p[:got], s.offset+n); err != nil {
+		if got > 0 && e.limiter != nil && e.limiter.WaitN(ctx, got) != nil {
+			return n, context.Cause(ctx)
+		}
+		have += got
+		e.options.Moved.Add(int64(got))
+		if last := n+int64(have) == s.size; have > 0 && (have >= least || last) {
+			if err := sink(buffer[:have], s.offset+n); err != nil {
 				return n, err
 			}
-			n += int64(got)
-			e.options.Moved.Add(int64(got))
+			n += int64(have)
+			have = 0
 		}
 		switch {
 		case err == io.EOF && n < s.size:
-			return n, fault.New(fault.Temporary, "the answer ended after %d of %d bytes", n, s.size)
+			return n, fault.New(fault.Temporary, "the answer ended after %d of %d bytes", n+int64(have), s.size)
 		case err != nil && err != io.EOF:
 			return n, broken(err)
 		}
