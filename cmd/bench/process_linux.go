@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -46,19 +47,57 @@ func busy(servers []int) float64 {
 		sum += n
 	}
 	for _, pid := range servers {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		used, err := used(pid)
 		if err != nil {
 			return -1
 		}
-		// What follows the name in parentheses is field 3; utime and stime are 14 and 15.
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		for _, field := range fields[11:13] {
-			n, err := strconv.ParseFloat(string(field), 64)
-			if err != nil {
-				return -1
-			}
-			sum -= n
+		sum -= used
+	}
+	return sum / ticks
+}
+
+// used returns the ticks that a process has spent so far.
+func used(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// What follows the name in parentheses is field 3; utime and stime are 14 and 15.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	sum := 0.0
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseFloat(string(field), 64)
+		if err != nil {
+			return 0, err
 		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// softirqs are the kernel's threads that take over what a process has begun to
+// send by loopback, where that is much at a time.
+func softirqs() []int {
+	var pids []int
+	all, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is right
+	for _, comm := range all {
+		name, err := os.ReadFile(comm)
+		if err != nil || !bytes.HasPrefix(name, []byte("ksoftirqd/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(comm))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// handed returns the CPU seconds of these threads, since the machine was started.
+func handed(softirqs []int) float64 {
+	sum := 0.0
+	for _, pid := range softirqs {
+		n, _ := used(pid) // they do not end
+		sum += n
 	}
 	return sum / ticks
 }
