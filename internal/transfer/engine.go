@@ -65,6 +65,7 @@ type Engine struct {
 	// inMemory is the largest part in bytes of a stream that is held in memory.
 	inMemory  int64
 	firstWait time.Duration
+	declined  atomic.Bool // a trailing checksum, by the store: the files after it are not tried with one
 }
 
 // New returns an engine that sends with client.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,8 +32,7 @@ type Upload struct {
 	// returns ends the upload. It may be nil.
 	Keep func(ticket.Receipt) error
 
-	mu       sync.Mutex
-	declined atomic.Bool // by the store: a checksum that follows
+	mu sync.Mutex
 }
 
 // Send sends every part of u that has no receipt yet.
@@ -90,7 +88,7 @@ func (e *Engine) sendFrom(ctx context.Context, u *Upload, part ticket.Part, src 
 
 // sendPart sends one part until the store has it, and keeps the receipt.
 func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, section Section) error {
-	if _, ok := section.(*fileSection); ok && part.Request == nil && u.SignTrailing != nil && !u.declined.Load() {
+	if _, ok := section.(*fileSection); ok && part.Request == nil && u.SignTrailing != nil && !e.declined.Load() {
 		receipt, err := e.deliver(ctx, u, delivery{part: part, section: section, sign: func() (*ticket.Request, error) {
 			request, err := u.SignTrailing(ctx, part)
 			return request, fault.At(fault.Sign, err)
@@ -98,7 +96,7 @@ func (e *Engine) sendPart(ctx context.Context, u *Upload, part ticket.Part, sect
 		if !declined(err) {
 			return u.keep(receipt, err)
 		}
-		u.declined.Store(true)
+		e.declined.Store(true)
 	}
 	sums, err := e.digest(ctx, section, u.Algorithm)
 	if err != nil {
