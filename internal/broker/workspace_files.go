@@ -9,14 +9,21 @@ import (
 	"github.com/hoist-cli/hoist/internal/object"
 )
 
+// workspaceFile returns the key of the file that a request names, which is one
+// of a workspace that the token is for.
+func workspaceFile(r *http.Request, who *Token) (string, error) {
+	in, err := parameters(r, "key", "workspaceId")
+	if err != nil {
+		return "", err
+	}
+	return in[0], workspaceKey(who, in[1], in[0])
+}
+
 // workspaceDownload streams the object, a range of it where one is asked for. The
 // document says "appropriate headers" and names none.
 func (b *Broker) workspaceDownload(w http.ResponseWriter, r *http.Request, who *Token) error {
-	in, err := parameters(r, "key", "workspaceId")
+	key, err := workspaceFile(r, who)
 	if err != nil {
-		return err
-	}
-	if err := workspaceKey(who, in[1], in[0]); err != nil {
 		return err
 	}
 	ask := http.Header{}
@@ -25,7 +32,7 @@ func (b *Broker) workspaceDownload(w http.ResponseWriter, r *http.Request, who *
 			ask.Set(name, v)
 		}
 	}
-	resp, err := b.bucket.Fetch(r.Context(), in[0], ask)
+	resp, err := b.bucket.Fetch(r.Context(), key, ask)
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		return &problem{status: http.StatusNotFound, code: "NOT_FOUND", message: "There is no such file", err: err}
@@ -78,14 +85,11 @@ func (p patient) Write(b []byte) (int, error) {
 
 // workspaceDelete removes the object. One that is not there is removed already, as in S3.
 func (b *Broker) workspaceDelete(w http.ResponseWriter, r *http.Request, who *Token) error {
-	in, err := parameters(r, "key", "workspaceId")
+	key, err := workspaceFile(r, who)
 	if err != nil {
 		return err
 	}
-	if err := workspaceKey(who, in[1], in[0]); err != nil {
-		return err
-	}
-	if err := b.bucket.Delete(r.Context(), in[0]); err != nil {
+	if err := b.bucket.Delete(r.Context(), key); err != nil {
 		return storage(err)
 	}
 	return b.ok(w, workspaceDone{true})

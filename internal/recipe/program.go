@@ -84,8 +84,11 @@ func (p *Program) checkMembers(options []string) error {
 	}
 	for _, found := range member.FindAllStringSubmatchIndex(p.source, -1) {
 		name, field := p.source[found[2]:found[3]], p.source[found[4]:found[5]]
+		if slices.Contains(known[name], field) {
+			continue
+		}
 		own := regexp.MustCompile(`\b(?:as\b[^|]*|def\b[^:]*)` + regexp.QuoteMeta(name) + `\b`)
-		if slices.Contains(known[name], field) || own.MatchString(p.source) {
+		if own.MatchString(p.source) {
 			continue
 		}
 		has := "has no members"

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -104,7 +103,7 @@ func (s *Store) SignPart(ctx context.Context, path, uploadID string, number int,
 	}
 	request, _, err := s.presign(ctx, unsigned{
 		method: http.MethodPut, key: key, length: max(size, 0), header: http.Header{}, expires: expires,
-		query: url.Values{"partNumber": {strconv.Itoa(number)}, "uploadId": {uploadID}},
+		query: partQuery(uploadID, number),
 	})
 	return request, err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/hoist-cli/hoist/internal/fault"
@@ -45,17 +43,9 @@ func (s *Store) heeded(ctx context.Context, st state, versionID string) error {
 	if class == "" && sse == "" {
 		return nil
 	}
-	r, err := s.bucket(ctx)
+	found, err := s.headObject(ctx, st.Key, versionID, "")
 	if err != nil {
 		return err
-	}
-	in := &sdk.HeadObjectInput{Bucket: aws.String(st.Bucket), Key: aws.String(st.Key)}
-	if versionID != "" {
-		in.VersionId = aws.String(versionID)
-	}
-	found, err := r.api.HeadObject(ctx, in)
-	if err != nil {
-		return s.explain(s.reason(ctx, r, in, err), s.location(st.Key))
 	}
 	switch {
 	case sse != "" && found.ServerSideEncryption == "":

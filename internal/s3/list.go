@@ -140,18 +140,27 @@ type record struct {
 	ReplicationStatus    string            `json:",omitempty"`
 }
 
-func (s *Store) head(ctx context.Context, key, versionID string) (*object.Object, error) {
+// headObject asks for all that the store says of an object.
+func (s *Store) headObject(ctx context.Context, key, versionID string, mode types.ChecksumMode) (*sdk.HeadObjectOutput, error) {
 	r, err := s.bucket(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in := &sdk.HeadObjectInput{Bucket: aws.String(s.cfg.Bucket), Key: aws.String(key), ChecksumMode: types.ChecksumModeEnabled}
+	in := &sdk.HeadObjectInput{Bucket: aws.String(s.cfg.Bucket), Key: aws.String(key), ChecksumMode: mode}
 	if versionID != "" {
 		in.VersionId = aws.String(versionID)
 	}
 	out, err := r.api.HeadObject(ctx, in)
 	if err != nil {
 		return nil, s.explain(s.reason(ctx, r, in, err), s.location(key))
+	}
+	return out, nil
+}
+
+func (s *Store) head(ctx context.Context, key, versionID string) (*object.Object, error) {
+	out, err := s.headObject(ctx, key, versionID, types.ChecksumModeEnabled)
+	if err != nil {
+		return nil, err
 	}
 	raw, err := json.Marshal(record{
 		AcceptRanges: aws.ToString(out.AcceptRanges), CacheControl: aws.ToString(out.CacheControl),

@@ -70,7 +70,7 @@ func (s *Store) sign(ctx context.Context, t *ticket.Ticket, part ticket.Part, su
 		u.header.Set(name, value)
 	}
 	if t.Method == ticket.Multipart {
-		u.query, u.header = st.partQuery(part), http.Header{}
+		u.query, u.header = partQuery(st.UploadID, part.Number), http.Header{}
 	}
 	if sum != nil && st.Checksum != "" && sum.Algorithm == st.Checksum {
 		u.header.Set(checksum.Header(sum.Algorithm), sum.Value)
@@ -88,8 +88,8 @@ func withinLimits(part ticket.Part) error {
 	return nil
 }
 
-func (st state) partQuery(part ticket.Part) url.Values {
-	return url.Values{"partNumber": {strconv.Itoa(part.Number)}, "uploadId": {st.UploadID}}
+func partQuery(uploadID string, number int) url.Values {
+	return url.Values{"partNumber": {strconv.Itoa(number)}, "uploadId": {uploadID}}
 }
 
 // unsigned is a request to an object, before it is signed.

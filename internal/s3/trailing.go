@@ -47,7 +47,7 @@ func (s *Store) SignTrailing(ctx context.Context, t *ticket.Ticket, part ticket.
 		return nil, s.explain(err, s.location(st.Key))
 	}
 	address := objectURL(r.base, st.Key)
-	address.RawQuery = st.partQuery(part).Encode()
+	address.RawQuery = partQuery(st.UploadID, part.Number).Encode()
 	request := &http.Request{Method: http.MethodPut, URL: address, Host: address.Host, Header: http.Header{
 		"Content-Encoding":             {"aws-chunked"},
 		"X-Amz-Content-Sha256":         {unsignedTrailer},

@@ -86,14 +86,12 @@ func Line(text []byte, field string) int {
 	return line
 }
 
-var (
-	lineBefore   = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
-	unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
-	goType       = regexp.MustCompile(`cannot unmarshal !!(\S+) (.*?)into (\S+)`)
-)
-
-// explain takes the line out of the words of yaml's errors, and Go's types.
+// explain takes the line out of the words of yaml's errors, and Go's types. Its
+// patterns are compiled here, since most commands never need them.
 func explain(err error) *Error {
+	lineBefore := regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
+	unknownField := regexp.MustCompile(`field (\S+) not found in type \S+`)
+	goType := regexp.MustCompile(`cannot unmarshal !!(\S+) (.*?)into (\S+)`)
 	said := err.Error()
 	if many, ok := errors.AsType[*yaml.TypeError](err); ok && len(many.Errors) > 0 {
 		said = many.Errors[0]

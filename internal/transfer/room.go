@@ -62,9 +62,7 @@ func (r *room) give(buffer []byte) {
 
 func (r *room) leave(h held) {
 	if h.buffer != nil {
-		r.mu.Lock()
-		r.free = append(r.free, h.buffer)
-		r.mu.Unlock()
+		r.give(h.buffer)
 	}
 	r.bound.Release(h.weight)
 }
